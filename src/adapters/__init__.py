@@ -1,0 +1,1 @@
+"""What ports look like in the real world: one library per module."""

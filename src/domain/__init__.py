@@ -1,0 +1,1 @@
+"""The rules: schedules, cron, authorization, firing, monitoring. Imports ports and pydantic only."""

@@ -29,9 +29,7 @@ class BlockStats:
 class Executions(Protocol):
     """Queries of the monitors (compat/outgoing.md). Every method may raise RemoteCallError."""
 
-    async def queued(
-        self, *, created_from: datetime, created_to: datetime, limit: int
-    ) -> Sequence[GraphExecution]:
+    async def queued(self, *, created_from: datetime, created_to: datetime, limit: int) -> Sequence[GraphExecution]:
         """Return executions that are QUEUED and were created in the window."""
         ...
 

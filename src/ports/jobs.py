@@ -159,9 +159,9 @@ class JobStore(Protocol):
     async def claim_due(self, *, now: datetime, limit: int, owner: str, plan: FiringPlan) -> Claim:
         """Take up to `limit` jobs due at `now`, soonest first, in one transaction.
 
-        Each is advanced as `plan` says; its firing carries the job's kwargs as payload and is leased to `owner`. Two callers never get the
-        same row. A firing that the ledger already has (same store, job and scheduled time) is not recorded
-        again, while its job still moves on. A job that has run out is deleted.
+        Each is advanced as `plan` says; its firing carries the job's kwargs as payload and is leased to `owner`.
+        Two callers never get the same row. A firing that the ledger already has (same store, job and scheduled
+        time) is not recorded again, while its job still moves on. A job that has run out is deleted.
         """
         ...
 

@@ -1,0 +1,1 @@
+"""APScheduler's trigger and job-state format, read with a restricted unpickler."""

@@ -1,0 +1,1 @@
+"""Receivers and neighbour services over HTTP."""

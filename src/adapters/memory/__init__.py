@@ -1,0 +1,1 @@
+"""A fake per port, under the same file names: public state, no rules."""

@@ -1,0 +1,1 @@
+"""Job stores, firing ledger, leases and wake-ups in PostgreSQL."""

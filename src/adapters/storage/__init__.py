@@ -1,0 +1,1 @@
+"""Stored files: Google Cloud Storage, or a local directory."""

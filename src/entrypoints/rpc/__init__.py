@@ -1,0 +1,1 @@
+"""The JSON-RPC over HTTP that the platform speaks, on Litestar."""

@@ -1,0 +1,1 @@
+"""The tests; each folder says by its name what kind."""

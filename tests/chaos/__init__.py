@@ -1,0 +1,1 @@
+"""Kills, outages, floods."""

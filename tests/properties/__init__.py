@@ -1,0 +1,1 @@
+"""Hypothesis: cron, authorization, the engine."""

@@ -1,0 +1,1 @@
+"""Domain and fakes, no I/O."""
