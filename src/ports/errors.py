@@ -2,6 +2,7 @@
 
 PortError
 ├── StoreUnavailable            the database is away, or too busy to answer in time
+├── LeaseLost                   this replica was declared dead; it must register anew
 ├── RemoteCallError             a neighbour service answered with an error
 └── DispatchFailed              a firing did not reach its receiver
     ├── DispatchRefused         for good: this firing will never succeed
@@ -18,7 +19,10 @@ class PortError(Exception):
 
 
 class StoreUnavailable(PortError):  # noqa: N818  the field's own word for it
-    """The database can't be reached or has no connection free; nothing was changed by the call.
+    """The database can't be reached or has no connection free.
+
+    Nothing was changed by the call, unless the connection broke while the commit was under way: then all of it
+    may have been. So callers repeat what is safe to repeat, and ask `FiringLedger.stranded` after a lost claim.
 
     `retry_after_secs` is how long a caller should wait before the next try.
     `overloaded` tells a database that is there but busy from one that is away.
@@ -28,6 +32,14 @@ class StoreUnavailable(PortError):  # noqa: N818  the field's own word for it
         super().__init__(reason)
         self.retry_after_secs = retry_after_secs
         self.overloaded = overloaded
+
+
+class LeaseLost(PortError):  # noqa: N818
+    """`replica` was declared dead and may claim nothing; what it held is somebody else's. Nothing was changed."""
+
+    def __init__(self, replica: str) -> None:
+        super().__init__(f"replica {replica} lost its lease")
+        self.replica = replica
 
 
 class RemoteCallError(PortError):

@@ -113,7 +113,10 @@ class Retention:
 
 
 class FiringLedger(Protocol):
-    """Every due time that was claimed, once. Any method may raise StoreUnavailable; then nothing was changed."""
+    """Every due time that was claimed, once. Any method may raise StoreUnavailable.
+
+    Methods that lease firings to `owner` raise LeaseLost when that replica is not a living one.
+    """
 
     async def record(self, firings: Sequence[NewFiring], *, store: str, owner: str) -> Sequence[Firing]:
         """Record firings outside a job store's claim, leased to `owner`; return those not recorded before.
@@ -126,6 +129,13 @@ class FiringLedger(Protocol):
         """Lease up to `limit` waiting or held firings whose `attempt_at` has come, soonest first."""
         ...
 
+    async def stranded(self, *, owner: str, holding: frozenset[int]) -> Sequence[Firing]:
+        """Return the firings leased to `owner` whose ids are not in `holding`.
+
+        They come from a claim whose answer was lost after its commit (StoreUnavailable).
+        """
+        ...
+
     async def next_attempt(self) -> datetime | None:
         """Return the earliest `attempt_at` of the waiting and held firings, or None."""
         ...
@@ -133,8 +143,9 @@ class FiringLedger(Protocol):
     async def settle(self, outcomes: Sequence[Outcome], *, owner: str) -> frozenset[int]:
         """Write outcomes in one transaction; return the ids that were accepted.
 
-        An outcome for a firing that `owner` no longer leases (taken over, or cancelled while waiting) is
-        ignored. Final states but FAILED and DEAD drop the payload.
+        An outcome for a firing that `owner` no longer leases (taken over) is ignored. WAITING and HELD for a
+        firing whose schedule was removed or paused meanwhile become CANCELLED. Final states but FAILED and DEAD
+        drop the payload.
         """
         ...
 

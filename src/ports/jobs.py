@@ -107,7 +107,7 @@ class Claim:
 
 
 class JobStore(Protocol):
-    """Jobs by id and by due time. Any method may raise StoreUnavailable; then nothing was changed.
+    """Jobs by id and by due time. Any method may raise StoreUnavailable.
 
     Rows that can't be read, or belong to somebody else, are as if absent for every method but `unreadable`,
     `put` (which does not overwrite them) and `claim_due` (which reports them), and stay as they are.
@@ -162,6 +162,7 @@ class JobStore(Protocol):
         Each is advanced as `plan` says; its firing carries the job's kwargs as payload and is leased to `owner`.
         Two callers never get the same row. A firing that the ledger already has (same store, job and scheduled
         time) is not recorded again, while its job still moves on. A job that has run out is deleted.
+        Raises LeaseLost when `owner` is not a living replica.
         """
         ...
 
