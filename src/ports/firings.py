@@ -143,7 +143,9 @@ class FiringLedger(Protocol):
     async def settle(self, outcomes: Sequence[Outcome], *, owner: str) -> frozenset[int]:
         """Write outcomes in one transaction; return the ids that were accepted.
 
-        An outcome for a firing that `owner` no longer leases (taken over) is ignored. WAITING and HELD for a
+        Fenced: an outcome counts only while `owner` leases the firing and `attempts` is one more than what is
+        recorded, so that neither a replica that lost its lease nor a repeated call whose first answer was lost
+        overwrites what came later. WAITING and HELD for a
         firing whose schedule was removed or paused meanwhile become CANCELLED. Final states but FAILED and DEAD
         drop the payload.
         """

@@ -126,7 +126,7 @@ class MemoryFiringLedger(FailsOnDemand):
 
     def _settle_one(self, outcome: Outcome, owner: str) -> bool:
         entry = self.entries.get(outcome.firing_id)
-        if entry is None or entry.owner != owner:
+        if entry is None or entry.owner != owner or outcome.attempts != entry.record.attempts + 1:
             return False
         state = FiringState.CANCELLED if entry.cancelled and outcome.state in _OPEN else outcome.state
         entry.owner = None

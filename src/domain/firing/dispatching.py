@@ -1,0 +1,206 @@
+"""Claimed firings on their way out: slots, attempts, and what each attempt came to."""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from domain.firing.attempts import failed_dispatch, failed_task, succeeded
+from domain.firing.membership import Membership
+from domain.firing.recorder import Recorder
+from domain.firing.settings import FiringSettings
+from domain.firing.slots import FairQueue
+from ports.clock import Clock
+from ports.errors import DispatchFailed, DispatchMisdirected
+from ports.firings import Firing, FiringState, Outcome
+from ports.jobs import JobKind
+
+logger = logging.getLogger(__name__)
+
+Handler = Callable[[Firing], Awaitable[str | None]]
+Handlers = Mapping[str, Handler]
+"""What to do with a firing, by its kind: it returns the execution id or None, or raises."""
+
+
+@dataclass(slots=True)
+class DispatchState:
+    """Counters and standing troubles of one replica's dispatching, for metrics and readiness."""
+
+    outcomes: dict[FiringState, int]
+    misdirected: str | None = None
+
+
+class Dispatching:
+    """Runs handlers for submitted firings, under the membership's lease, and tells the recorder the outcomes.
+
+    `observe` sees every outcome as it comes. Graph executions share `max_in_flight` slots fairly between users;
+    system tasks have slots of their own.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        recorder: Recorder,
+        membership: Membership,
+        clock: Clock,
+        settings: FiringSettings,
+        jitter: random.Random,
+        alert: Callable[[str], Awaitable[None]],
+        observe: Callable[[Firing, Outcome], None],
+    ) -> None:
+        self._handlers = handlers
+        self._recorder = recorder
+        self._membership = membership
+        self._clock = clock
+        self._settings = settings
+        self._jitter = jitter
+        self._alert = alert
+        self._observe = observe
+        self._graphs = FairQueue(slots=settings.max_in_flight, user_slots=settings.user_slots)
+        self._tasks = FairQueue(slots=settings.system_slots, user_slots=settings.system_slots)
+        self._running: set[asyncio.Task[None]] = set()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._pace = _Pace()
+        self.state = DispatchState(outcomes=dict.fromkeys(FiringState, 0))
+
+    @property
+    def in_flight(self) -> int:
+        """How many attempts are under way."""
+        return len(self._running)
+
+    @property
+    def waiting(self) -> int:
+        """How many firings wait for a slot."""
+        return len(self._graphs) + len(self._tasks)
+
+    def pace(self) -> float:
+        """Return how many attempts a second were finished lately."""
+        return self._pace.per_second()
+
+    def submit(self, firings: Sequence[Firing]) -> None:
+        """Dispatch `firings` as slots become free."""
+        for firing in firings:
+            self._queue_of(firing).push(firing)
+        self._start_more(self._graphs)
+        self._start_more(self._tasks)
+
+    def drop_waiting(self) -> list[Firing]:
+        """Forget the firings that wait for a slot, and return them."""
+        return self._graphs.drop(_every) + self._tasks.drop(_every)
+
+    async def idle(self) -> None:
+        """Return when no attempt is under way."""
+        await self._idle.wait()
+
+    async def cancel(self) -> None:
+        """Break off the attempts under way, without an outcome."""
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    def _queue_of(self, firing: Firing) -> FairQueue:
+        return self._graphs if firing.kind == JobKind.EXECUTE_GRAPH else self._tasks
+
+    def _start_more(self, queue: FairQueue) -> None:
+        while (firing := queue.take()) is not None:
+            task = asyncio.create_task(self._attempt(firing, queue))
+            self._running.add(task)
+            self._idle.clear()
+            task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not self._running:
+            self._idle.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            logger.critical("an attempt broke the engine's own rules", exc_info=error)
+
+    async def _attempt(self, firing: Firing, queue: FairQueue) -> None:
+        owner = self._membership.replica
+        try:
+            # Cut off from the database, an attempt waits until the lease is renewed, or is never made.
+            if owner is not None and await self._membership.still_holds(owner):
+                outcome = await self._outcome(firing)
+                self._note(firing, outcome)
+                self._recorder.add(outcome, owner=owner)
+        finally:
+            queue.give_back(firing)
+            self._start_more(queue)
+
+    async def _outcome(self, firing: Firing) -> Outcome:
+        started = self._clock.now()
+        try:
+            execution_id = await self._handlers.get(firing.kind, _nobody)(firing)
+        except DispatchFailed as error:
+            return failed_dispatch(
+                firing,
+                error,
+                started=started,
+                finished=self._clock.now(),
+                deadline=self._settings.dispatch_deadline,
+                jitter=self._jitter,
+            )
+        except Exception as error:  # noqa: BLE001  process boundary: one task's failure never stops the engine
+            return failed_task(firing, error, started=started, finished=self._clock.now())
+        return succeeded(firing, started=started, finished=self._clock.now(), execution_id=execution_id)
+
+    def _note(self, firing: Firing, outcome: Outcome) -> None:
+        self._pace.count()
+        self.state.outcomes[outcome.state] += 1
+        self._observe(firing, outcome)
+        if outcome.state is FiringState.SUCCEEDED:
+            if firing.kind == JobKind.EXECUTE_GRAPH:
+                self.state.misdirected = None
+            return
+        logger.warning(
+            "firing %s: %s",
+            outcome.state,
+            outcome.error,
+            extra={"job_id": firing.job_id, "code": outcome.code, "attempts": outcome.attempts},
+        )
+        if outcome.state is FiringState.HELD and self.state.misdirected is None:
+            self.state.misdirected = outcome.error or str(outcome.code)
+            task = asyncio.create_task(self._raise_alert(self.state.misdirected))
+            self._running.add(task)
+            self._idle.clear()
+            task.add_done_callback(self._finished)
+
+    async def _raise_alert(self, trouble: str) -> None:
+        logger.error("firings are held, the receiver seems to be the wrong one: %s", trouble)
+        try:
+            await self._alert(f"Scheduler: firings are held, the receiver seems to be the wrong one: {trouble}")
+        except Exception as error:  # noqa: BLE001  process boundary: an alert that can't be sent is only logged
+            logger.warning("alert not sent: %s", error)
+
+
+async def _nobody(firing: Firing) -> None:
+    raise DispatchMisdirected(f"nothing here runs {firing.kind!r}", code="unknown_kind")
+
+
+def _every(firing: Firing) -> bool:
+    del firing
+    return True
+
+
+class _Pace:
+    """Finished attempts a second, over the last whole second that had any."""
+
+    def __init__(self) -> None:
+        self._second = 0
+        self._count = 0
+        self._last = 0
+
+    def count(self) -> None:
+        """Count one."""
+        second = int(asyncio.get_running_loop().time())
+        if second != self._second:
+            self._last = self._count
+            self._second, self._count = second, 0
+        self._count += 1
+
+    def per_second(self) -> float:
+        """Return the rate."""
+        return float(max(self._last, self._count))

@@ -1,0 +1,69 @@
+"""Outcomes on their way to the ledger: gathered while the last batch is written, never one commit each."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from ports.errors import StoreUnavailable
+from ports.firings import FiringLedger, Outcome
+
+logger = logging.getLogger(__name__)
+
+_BATCH = 2000
+_FIRST_BACKOFF_SECS = 0.1
+_LONGEST_BACKOFF_SECS = 2.0
+
+
+class Recorder:
+    """Writes outcomes in batches, for as long as it takes.
+
+    An outcome that comes while nothing is being written is written at once; those that come meanwhile make the
+    next batch. `on_settled` gets the owner and the firings' ids once the ledger has their outcomes, or has shown
+    that they belong to another replica.
+    """
+
+    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[int]], None]) -> None:
+        self._ledger = ledger
+        self._on_settled = on_settled
+        self._outcomes: list[tuple[str, Outcome]] = []
+        self._arrived = asyncio.Event()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def add(self, outcome: Outcome, *, owner: str) -> None:
+        """Have `outcome` written, as what `owner` did."""
+        self._outcomes.append((owner, outcome))
+        self._empty.clear()
+        self._arrived.set()
+
+    async def flushed(self) -> None:
+        """Return when nothing is left to write."""
+        await self._empty.wait()
+
+    async def run(self) -> None:
+        """Write until cancelled."""
+        while True:
+            await self._arrived.wait()
+            while self._outcomes:
+                batch = self._outcomes[:_BATCH]
+                await self._write(batch)
+                del self._outcomes[: len(batch)]
+            self._arrived.clear()
+            self._empty.set()
+
+    async def _write(self, batch: Sequence[tuple[str, Outcome]]) -> None:
+        backoff = _FIRST_BACKOFF_SECS
+        for owner in dict.fromkeys(owner for owner, _ in batch):
+            outcomes = [outcome for by, outcome in batch if by == owner]
+            while True:
+                try:
+                    accepted = await self._ledger.settle(outcomes, owner=owner)
+                except StoreUnavailable as error:
+                    logger.warning("%d outcomes wait for the database: %s", len(outcomes), error)
+                    await asyncio.sleep(backoff)
+                    backoff = min(backoff * 2, _LONGEST_BACKOFF_SECS)
+                    continue
+                if len(accepted) < len(outcomes):
+                    logger.warning("%d outcomes belong to another replica now", len(outcomes) - len(accepted))
+                self._on_settled(owner, [outcome.firing_id for outcome in outcomes])
+                break

@@ -1,0 +1,35 @@
+"""What an operator may set about firing."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from ports.firings import Retention
+
+
+@dataclass(frozen=True, slots=True)
+class FiringSettings:
+    """The engine's limits (design.md section 6). Times in seconds unless they are timedeltas.
+
+    `user_share` is the share of `max_in_flight` that one user's firings may fill.
+    `misfire_grace` None means that a firing is dispatched however late it is.
+    `poll_secs` backs up lost wake-ups; nothing depends on it for being on time.
+    """
+
+    max_in_flight: int = 100
+    user_share: float = 0.5
+    system_slots: int = 4
+    lease_secs: float = 15.0
+    dispatch_deadline: timedelta = timedelta(hours=1)
+    misfire_grace: timedelta | None = None
+    shutdown_grace_secs: float = 10.0
+    poll_secs: float = 15.0
+    first_batch: int = 100
+    full_batch: int = 1000
+    retention: Retention = field(
+        default_factory=lambda: Retention(successes=timedelta(days=3), failures=timedelta(days=30))
+    )
+
+    @property
+    def user_slots(self) -> int:
+        """How many dispatches of one user may be in flight at once."""
+        return max(1, int(self.max_in_flight * self.user_share))
