@@ -3,6 +3,7 @@
 import os
 
 import pytest
+
 from tests.simulation.history import run_history
 
 HISTORIES = int(os.environ.get("SIMULATED_HISTORIES", "1000"))
