@@ -95,7 +95,7 @@ class FiringEngine:
             alert=alert,
             observe=observe,
         )
-        self._held: dict[int, str] = {}
+        self._held: dict[int, tuple[str, int]] = {}  # firing id to who holds it, for which attempt
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._look_for_stranded = False
@@ -191,7 +191,7 @@ class FiringEngine:
 
     def _hold(self, firings: Sequence[Firing], owner: str) -> None:
         for firing in firings:
-            self._held[firing.id] = owner
+            self._held[firing.id] = (owner, firing.attempts)
             if firing.coalesced:
                 logger.warning(
                     "missed runs folded into one firing",
@@ -239,10 +239,10 @@ class FiringEngine:
         times.append(await self._ledger.next_attempt())
         return min((time for time in times if time is not None), default=None)
 
-    def _on_settled(self, owner: str, firing_ids: Sequence[int]) -> None:
-        for firing_id in firing_ids:
-            if self._held.get(firing_id) == owner:
-                del self._held[firing_id]
+    def _on_settled(self, owner: str, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            if self._held.get(outcome.firing_id) == (owner, outcome.attempts - 1):
+                del self._held[outcome.firing_id]
         self._room.set()
 
     def _on_lease_lost(self) -> None:

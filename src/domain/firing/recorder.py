@@ -18,11 +18,11 @@ class Recorder:
     """Writes outcomes in batches, for as long as it takes.
 
     An outcome that comes while nothing is being written is written at once; those that come meanwhile make the
-    next batch. `on_settled` gets the owner and the firings' ids once the ledger has their outcomes, or has shown
-    that they belong to another replica.
+    next batch. `on_settled` gets the owner and its outcomes once the ledger has them, or has shown that they came
+    too late.
     """
 
-    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[int]], None]) -> None:
+    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[Outcome]], None]) -> None:
         self._ledger = ledger
         self._on_settled = on_settled
         self._outcomes: list[tuple[str, Outcome]] = []
@@ -64,6 +64,6 @@ class Recorder:
                     backoff = min(backoff * 2, _LONGEST_BACKOFF_SECS)
                     continue
                 if len(accepted) < len(outcomes):
-                    logger.warning("%d outcomes belong to another replica now", len(outcomes) - len(accepted))
-                self._on_settled(owner, [outcome.firing_id for outcome in outcomes])
+                    logger.warning("%d outcomes came too late and are ignored", len(outcomes) - len(accepted))
+                self._on_settled(owner, outcomes)
                 break
