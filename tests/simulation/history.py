@@ -45,8 +45,9 @@ async def _history(world: World, seed: int, replicas: int, jobs: int, seconds: f
         world.start_replica()
     last = await _end_schedules(world)
     await _quiet(world, seed)
-    for replica in list(world.replicas.values()):
+    for replica in world.replicas.values():
         replica.engine.stop()
+    for replica in [*world.replicas.values(), *world.leaving]:
         await replica.task
     return check_ledger(world, last, seed)
 
@@ -86,6 +87,7 @@ async def _stop_gracefully(world: World) -> None:
     if world.replicas:
         replica = world.replicas.pop(world.random.choice(list(world.replicas)))
         replica.engine.stop()
+        world.leaving.append(replica)
 
 
 async def _step_clock(world: World) -> None:

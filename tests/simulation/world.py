@@ -134,6 +134,7 @@ class World:
         self.leases = MemoryLeases(self.ledger)
         self.store = MemoryJobStore(StoreName.EXECUTION, ledger=self.ledger)
         self.replicas: dict[str, Replica] = {}
+        self.leaving: list[Replica] = []
         self._names = itertools.count(1)
         self._ids = itertools.count(1)
         self.first_due: dict[str, datetime] = {}
