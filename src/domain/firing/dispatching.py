@@ -128,7 +128,7 @@ class Dispatching:
                 self._recorder.add(outcome, owner=owner)
         finally:
             queue.give_back(firing)
-            self._start_more(queue)
+        self._start_more(queue)
 
     async def _outcome(self, firing: Firing) -> Outcome:
         started = self._clock.now()
