@@ -1,0 +1,316 @@
+"""The engine over fakes, in simulated time."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from adapters.memory.dispatch import MemoryExecutionDispatch
+from adapters.memory.firings import MemoryFiringLedger
+from adapters.memory.jobs import MemoryJobStore
+from adapters.memory.leases import MemoryLeases
+from adapters.memory.wakeups import MemoryWakeUps
+from domain.firing.engine import FiringEngine
+from domain.firing.handlers import graph_handler
+from domain.firing.settings import FiringSettings
+from ports.errors import DispatchMisdirected, DispatchRefused, DispatchTransient, StoreUnavailable
+from ports.firings import Firing, FiringState
+from ports.jobs import Job, JobKind, StoreName
+from ports.triggers import CronTrigger, DateTrigger, Trigger
+from tests.simulation.loop import SimulatedLoop
+from tests.simulation.world import START, WallClock
+
+MINUTE = timedelta(minutes=1)
+EVERY_MINUTE = CronTrigger(timezone="UTC")
+
+
+class House:
+    """An engine and the fakes around it."""
+
+    def __init__(self, loop: SimulatedLoop, settings: FiringSettings | None = None) -> None:
+        self.clock = WallClock(loop)
+        self.ledger = MemoryFiringLedger(self.clock)
+        self.leases = MemoryLeases(self.ledger)
+        self.wakeups = MemoryWakeUps()
+        self.store = MemoryJobStore(StoreName.EXECUTION, ledger=self.ledger, woken=self.wakeups.wake)
+        self.dispatch = MemoryExecutionDispatch()
+        self.alerts: list[str] = []
+        self.delay_secs = 0.0
+        self._handle = graph_handler(self.dispatch)
+        self.engine = FiringEngine(
+            stores=[self.store],
+            ledger=self.ledger,
+            leases=self.leases,
+            wakeups=self.wakeups,
+            handlers={JobKind.EXECUTE_GRAPH: self._dispatch},
+            clock=self.clock,
+            settings=settings or FiringSettings(),
+            new_replica_id=lambda: f"r{random.random()}",
+            jitter=random.Random(1),
+            alert=self._alert,
+        )
+
+    async def _dispatch(self, firing: Firing) -> str | None:
+        await asyncio.sleep(self.delay_secs)
+        return await self._handle(firing)
+
+    async def _alert(self, text: str) -> None:
+        self.alerts.append(text)
+
+    async def add(self, trigger: Trigger = EVERY_MINUTE, *, due: datetime = START + MINUTE, **kwargs: Any) -> Job:
+        """Store a schedule."""
+        arguments = {"user_id": "u", "graph_id": "g", "graph_version": 1, "input_data": {}, "input_credentials": {}}
+        job = Job(
+            id="j",
+            kind=JobKind.EXECUTE_GRAPH,
+            name="n",
+            trigger=trigger,
+            kwargs=arguments | kwargs,
+            next_run_at=due,
+        )
+        await self.store.put(job)
+        return job
+
+    def fired(self) -> list[datetime]:
+        """Return the due times that were dispatched, in order."""
+        return [request.scheduled_at for request in self.dispatch.requests]
+
+    def states(self) -> list[FiringState]:
+        """Return where each firing stands, in order of recording."""
+        return [entry.record.state for entry in self.ledger.entries.values()]
+
+    async def run(self, seconds: float) -> None:
+        """Run the engine for a while and stop it."""
+        task = asyncio.get_running_loop().create_task(self.engine.run())
+        await asyncio.sleep(seconds)
+        self.engine.stop()
+        await task
+
+
+@pytest.fixture
+def simulated() -> Callable[[Callable[[SimulatedLoop], Coroutine[Any, Any, None]]], None]:
+    """Return a function that runs a coroutine in simulated time."""
+
+    def run(scenario: Callable[[SimulatedLoop], Awaitable[None]]) -> None:
+        loop = SimulatedLoop()
+        try:
+            loop.run_until_complete(scenario(loop))
+        finally:
+            loop.close()
+
+    return run
+
+
+Simulated = Callable[[Callable[[SimulatedLoop], Coroutine[Any, Any, None]]], None]
+
+
+def test_a_due_job_fires_on_time_every_time(simulated: Simulated):
+    """Each minute is dispatched at its minute and recorded as succeeded."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add()
+        await house.run(185)
+        assert house.fired() == [START + MINUTE, START + 2 * MINUTE, START + 3 * MINUTE]
+        assert house.states() == [FiringState.SUCCEEDED] * 3
+        for entry in house.ledger.entries.values():
+            assert entry.record.dispatched_at is not None
+            assert entry.record.dispatched_at - entry.record.scheduled_at < timedelta(milliseconds=10)
+
+    simulated(scenario)
+
+
+def test_a_job_added_while_sleeping_wakes_the_engine(simulated: Simulated):
+    """An earlier due time than the one slept for is not slept through."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(5)
+        await house.add(DateTrigger(START + timedelta(seconds=6)), due=START + timedelta(seconds=6))
+        await asyncio.sleep(1.5)
+        assert house.fired() == [START + timedelta(seconds=6)]
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
+def test_what_came_due_in_a_downtime_fires_once_for_the_latest(simulated: Simulated):
+    """The due times before it are counted on the firing."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add(due=START - 10 * MINUTE)
+        await house.run(1)
+        assert house.fired() == [START]
+        assert [entry.record.coalesced for entry in house.ledger.entries.values()] == [10]
+
+    simulated(scenario)
+
+
+def test_what_is_later_than_the_grace_is_recorded_as_dropped(simulated: Simulated):
+    """The operator's bound drops nothing silently, and the schedule goes on."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(misfire_grace=timedelta(seconds=30)))
+        yearly = CronTrigger(timezone="UTC", minute="0", hour="0", day="1", month="1")
+        await house.add(yearly, due=datetime(2026, 1, 1, tzinfo=UTC))
+        await house.run(1)
+        assert house.fired() == []
+        assert house.states() == [FiringState.DROPPED]
+        assert house.store.jobs["j"].next_run_at == datetime(2027, 1, 1, tzinfo=UTC)
+
+    simulated(scenario)
+
+
+def test_a_one_off_job_is_gone_after_its_firing(simulated: Simulated):
+    """A trigger that has run out takes its row with it, as in the original."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add(DateTrigger(START + MINUTE))
+        await house.run(61)
+        assert house.fired() == [START + MINUTE]
+        assert house.store.jobs == {}
+
+    simulated(scenario)
+
+
+def test_a_transient_failure_is_retried_with_the_same_key(simulated: Simulated):
+    """The receiver can tell a repeat by its idempotency key."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add()
+        house.dispatch.fail_next(
+            DispatchTransient("down", code="connect"), DispatchTransient("down", code="connect")
+        )
+        await house.run(70)
+        keys = {request.idempotency_key for request in house.dispatch.requests}
+        assert keys == {"j:2026-11-24T09:01:00Z"}
+        record = next(iter(house.ledger.entries.values())).record
+        assert (record.state, record.attempts) == (FiringState.SUCCEEDED, 3)
+
+    simulated(scenario)
+
+
+def test_a_refused_firing_fails_and_its_schedule_goes_on(simulated: Simulated):
+    """Permanent failure is of one firing, not of the schedule."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add()
+        house.dispatch.fail_next(DispatchRefused("no graph", code="NotFoundError"))
+        await house.run(121)
+        assert house.states() == [FiringState.FAILED, FiringState.SUCCEEDED]
+
+    simulated(scenario)
+
+
+def test_stored_arguments_that_make_no_execution_fail_that_firing(simulated: Simulated):
+    """A row with broken arguments is neither deleted nor in anybody's way."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add(graph_version="three")
+        await house.run(61)
+        assert house.states() == [FiringState.FAILED]
+        assert "j" in house.store.jobs
+
+    simulated(scenario)
+
+
+def test_a_wrong_deployment_holds_firings_and_alerts_once(simulated: Simulated):
+    """Held firings go out by themselves once the deployment is right."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add()
+        wrong = DispatchMisdirected("405", code="http_405")
+        house.dispatch.fail_next(wrong, wrong)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(121)
+        assert house.engine.dispatching.state.misdirected is None
+        assert len(house.alerts) == 1
+        house.engine.stop()
+        await task
+        assert set(house.states()) == {FiringState.SUCCEEDED}
+
+    simulated(scenario)
+
+
+def test_a_database_that_is_away_is_waited_for(simulated: Simulated):
+    """The loop backs off, keeps ticking, and goes on by itself."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add(due=START)
+        house.leases.fail_next(*[StoreUnavailable("away")] * 5)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(0.5)
+        assert house.engine.state.store_error == "away"
+        await asyncio.sleep(10)
+        assert house.engine.state.store_error is None
+        assert house.fired() == [START]
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
+def test_stop_finishes_what_is_in_flight_and_returns_the_rest(simulated: Simulated):
+    """A graceful stop repeats nothing and leaves nothing behind that others must wait for."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        house.delay_secs = 2.0
+        await house.add(due=START)
+        house.store.jobs["k"] = replace(house.store.jobs["j"], id="k")
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(1)
+        house.engine.stop()
+        await task
+        assert sorted(house.states()) == [FiringState.SUCCEEDED, FiringState.WAITING]
+        assert house.ledger.replicas == {}
+
+    simulated(scenario)
+
+
+def test_a_stop_waits_no_longer_than_its_grace(simulated: Simulated):
+    """A hanging receiver does not keep the process from ending."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(shutdown_grace_secs=10))
+        house.delay_secs = 500.0
+        await house.add(due=START)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(1)
+        house.engine.stop()
+        await task
+        assert loop.time() < 12
+        assert house.states() == [FiringState.WAITING]
+
+    simulated(scenario)
+
+
+def test_a_firing_of_a_removed_schedule_is_not_retried(simulated: Simulated):
+    """Deleting a schedule cancels what waits for another try."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.add(due=START)
+        house.dispatch.fail_next(DispatchTransient("down", code="connect"))
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(0.2)
+        await house.store.remove("j", allow=lambda _: None)
+        await asyncio.sleep(30)
+        house.engine.stop()
+        await task
+        assert house.states() == [FiringState.CANCELLED]
+
+    simulated(scenario)
