@@ -239,7 +239,9 @@ class FiringEngine:
         times.append(await self._ledger.next_attempt())
         return min((time for time in times if time is not None), default=None)
 
-    def _on_settled(self, owner: str, outcomes: Sequence[Outcome]) -> None:
+    def _on_settled(self, owner: str, outcomes: Sequence[Outcome], all_counted: bool) -> None:  # noqa: FBT001
+        # An outcome that came too late may hide a lease on a later attempt whose pick-up was never answered.
+        self._look_for_stranded |= not all_counted
         for outcome in outcomes:
             if self._held.get(outcome.firing_id) == (owner, outcome.attempts - 1):
                 del self._held[outcome.firing_id]

@@ -18,11 +18,11 @@ class Recorder:
     """Writes outcomes in batches, for as long as it takes.
 
     An outcome that comes while nothing is being written is written at once; those that come meanwhile make the
-    next batch. `on_settled` gets the owner and its outcomes once the ledger has them, or has shown that they came
-    too late.
+    next batch. `on_settled` gets the owner, its outcomes once the ledger has dealt with them, and whether
+    all of them counted.
     """
 
-    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[Outcome]], None]) -> None:
+    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[Outcome], bool], None]) -> None:
         self._ledger = ledger
         self._on_settled = on_settled
         self._outcomes: list[tuple[str, Outcome]] = []
@@ -65,5 +65,5 @@ class Recorder:
                     continue
                 if len(accepted) < len(outcomes):
                     logger.warning("%d outcomes came too late and are ignored", len(outcomes) - len(accepted))
-                self._on_settled(owner, outcomes)
+                self._on_settled(owner, outcomes, len(accepted) == len(outcomes))
                 break
