@@ -269,6 +269,31 @@ async def test_calls_succeed_again_once_the_receiver_is_back() -> None:
     await dispatch.aclose()
 
 
+async def test_repeated_connection_errors_renew_the_pool(
+    dispatch: RpcExecutionDispatch, receiver: Loopback
+) -> None:
+    """Three connections that broke in a row cast doubt on the idle ones too: the next call opens a fresh one."""
+    together = asyncio.Barrier(8)
+
+    async def once_all_are_here(writer: asyncio.StreamWriter) -> bool:
+        await together.wait()
+        return await answer(200, {"id": "exec-1"})(writer)
+
+    receiver.script.extend([once_all_are_here] * 8)
+    await asyncio.gather(*(dispatch.dispatch(a_request()) for _ in range(8)))
+    receiver.script.extend([reset, reset])
+    for _ in range(2):
+        await _error(dispatch)
+    await dispatch.dispatch(a_request())  # two in a row are no reason: one of the six left is used
+    assert receiver.connections == 8
+    receiver.script.extend([reset, reset, reset])
+    for _ in range(3):
+        await _error(dispatch)
+    assert receiver.connections == 8
+    await dispatch.dispatch(a_request())
+    assert receiver.connections == 9
+
+
 async def test_healing_leaves_calls_under_way_alone(dispatch: RpcExecutionDispatch, receiver: Loopback) -> None:
     """Repeated connection errors renew the pool; a call that waits for its answer still gets it."""
     answered = asyncio.Event()
