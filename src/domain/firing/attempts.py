@@ -8,6 +8,7 @@ from ports.firings import Firing, FiringState, Outcome
 
 FIRST_RETRY_SECS = 1.0
 LONGEST_RETRY_SECS = 60.0
+LONGEST_WISH_SECS = 600.0
 HOLD_SECS = 30.0
 _ERROR_LENGTH = 500
 
@@ -15,10 +16,12 @@ _ERROR_LENGTH = 500
 def retry_delay(attempts: int, *, jitter: random.Random, wish_secs: float | None = None) -> timedelta:
     """Return how long to wait after the `attempts`-th failure: doubling, jittered, at least the receiver's wish.
 
+    A wish counts for ten minutes at the most, so that one odd header can't put a firing past its deadline.
+
     The jitter takes up to half, so that firings which failed together don't come back together.
     """
     backoff = min(LONGEST_RETRY_SECS, FIRST_RETRY_SECS * 2.0 ** min(attempts - 1, 16))
-    return timedelta(seconds=max(backoff * (0.5 + jitter.random() / 2), wish_secs or 0.0))
+    return timedelta(seconds=max(backoff * (0.5 + jitter.random() / 2), min(wish_secs or 0.0, LONGEST_WISH_SECS)))
 
 
 def succeeded(firing: Firing, *, started: datetime, finished: datetime, execution_id: str | None) -> Outcome:

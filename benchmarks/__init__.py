@@ -1,0 +1,1 @@
+"""Measurements beside stock APScheduler, on the same server, in the same run."""
