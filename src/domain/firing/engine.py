@@ -100,6 +100,7 @@ class FiringEngine:
         self._stopping = asyncio.Event()
         self._look_for_stranded = False
         self._look_for_retries = True
+        self._retry_at: datetime | None = None  # when the next retry of this replica's own is due
         self._picked_up_at = float("-inf")
         self._fruitless_pause = _FIRST_FRUITLESS_SECS
         self._batch = settings.first_batch
@@ -184,6 +185,7 @@ class FiringEngine:
         if not self._look_for_retries and now - self._picked_up_at < _SLICE_SECS:
             return 0
         self._picked_up_at = now
+        self._retry_at = None
         picked = await self._ledger.pick_up(now=self._clock.now(), limit=limit, owner=owner)
         self._hold(picked, owner)
         self._look_for_retries = len(picked) >= limit
@@ -228,8 +230,9 @@ class FiringEngine:
         while not self._stopping.is_set() and self.membership.replica is not None:
             self._tick()
             remaining = poll_at - loop.time()
-            if due is not None:
-                remaining = min(remaining, (due - self._clock.now()).total_seconds())
+            for at in (due, self._retry_at):
+                if at is not None:
+                    remaining = min(remaining, (at - self._clock.now()).total_seconds())
             if remaining <= _RESOLUTION_SECS or await self._wakeups.wait(min(remaining, _SLICE_SECS)):
                 break
         self._look_for_retries = True
@@ -245,6 +248,8 @@ class FiringEngine:
         for outcome in outcomes:
             if self._held.get(outcome.firing_id) == (owner, outcome.attempts - 1):
                 del self._held[outcome.firing_id]
+            if outcome.attempt_at is not None and (self._retry_at is None or outcome.attempt_at < self._retry_at):
+                self._retry_at = outcome.attempt_at
         self._room.set()
 
     def _on_lease_lost(self) -> None:
