@@ -34,7 +34,7 @@ def imported(path: Path) -> set[str]:
     return names
 
 
-def test_src_holds_the_four_packages_and_nothing_else():
+def test_src_holds_the_four_packages_and_nothing_else() -> None:
     """The design card fixes the top level."""
     assert {path.name for path in (ROOT / "src").iterdir() if path.name != "__pycache__"} == set(LAYERS)
     for required in ("pyproject.toml", "architecture.md", "README.md", "CHANGELOG.md", "Makefile", "tests"):
@@ -42,28 +42,28 @@ def test_src_holds_the_four_packages_and_nothing_else():
 
 
 @pytest.mark.parametrize("package", LAYERS)
-def test_a_layer_imports_only_what_lies_below_it(package: str):
+def test_a_layer_imports_only_what_lies_below_it(package: str) -> None:
     """Imports go entrypoints -> adapters | domain -> ports."""
     for path in modules(package):
         ours = imported(path) & set(LAYERS)
         assert ours <= LAYERS[package], f"{path.relative_to(ROOT)} imports {ours - LAYERS[package]}"
 
 
-def test_ports_import_the_standard_library_only():
+def test_ports_import_the_standard_library_only() -> None:
     """A port can be read and implemented without installing anything."""
     allowed = sys.stdlib_module_names | {"ports"}
     for path in modules("ports"):
         assert imported(path) <= allowed, path
 
 
-def test_the_domain_knows_no_library_but_pydantic():
+def test_the_domain_knows_no_library_but_pydantic() -> None:
     """Rules don't depend on how they are stored, sent or shown."""
     allowed = sys.stdlib_module_names | {"ports", "domain", "pydantic"}
     for path in modules("domain"):
         assert imported(path) <= allowed, path
 
 
-def test_only_the_container_and_the_service_name_concrete_adapters():
+def test_only_the_container_and_the_service_name_concrete_adapters() -> None:
     """Everything else in the entrypoints works with ports, so that any adapter can be put in."""
     composition = {"container.py", "service.py", "cli.py"}
     for path in modules("entrypoints"):
@@ -71,7 +71,7 @@ def test_only_the_container_and_the_service_name_concrete_adapters():
             assert "adapters" not in imported(path), path.relative_to(ROOT)
 
 
-def test_importing_everything_starts_nothing():
+def test_importing_everything_starts_nothing() -> None:
     """No threads, connections, files or log lines come from an import."""
     names = [
         module.name

@@ -37,9 +37,9 @@ def next_fire_time(trigger: Trigger, after: datetime) -> datetime | None:
 def fire_times(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
     """Return up to `count` fire times strictly after `after`."""
     found: list[datetime] = []
-    moment: datetime | None = after
-    while len(found) < count and (moment := next_fire_time(trigger, moment)) is not None:
+    while len(found) < count and (moment := next_fire_time(trigger, after)) is not None:
         found.append(moment)
+        after = moment
     return found
 
 

@@ -38,7 +38,7 @@ class SimulatedLoop(asyncio.SelectorEventLoop):
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
         self.tasks: defaultdict[str | None, set[asyncio.Task[Any]]] = defaultdict(set)
-        self.set_task_factory(_remembering)
+        self.set_task_factory(_remembering)  # type: ignore[arg-type]  # typeshed's factory takes any keyword
 
     def time(self) -> float:
         """Return the simulated seconds."""

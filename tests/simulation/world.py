@@ -164,8 +164,8 @@ class World:
         try:
             engine = FiringEngine(
                 stores=[FaultyPort(self.store, self, gate)],  # type: ignore[list-item]  # it forwards every method
-                ledger=FaultyPort(self.ledger, self, gate),  # type: ignore[arg-type]
-                leases=FaultyPort(self.leases, self, gate),  # type: ignore[arg-type]
+                ledger=FaultyPort(self.ledger, self, gate),
+                leases=FaultyPort(self.leases, self, gate),
                 wakeups=MemoryWakeUps(),
                 handlers={JobKind.EXECUTE_GRAPH: lambda firing: self._receive(firing, gate)},
                 clock=self.clock,

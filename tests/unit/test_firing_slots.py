@@ -28,7 +28,7 @@ def take_all(queue: FairQueue) -> list[Firing]:
     return taken
 
 
-def test_one_user_does_not_keep_another_waiting():
+def test_one_user_does_not_keep_another_waiting() -> None:
     """Users take turns, whoever came first with however many."""
     queue = FairQueue(slots=4, user_slots=4)
     for number in range(10):
@@ -37,7 +37,7 @@ def test_one_user_does_not_keep_another_waiting():
     assert [got.id for got in take_all(queue)] == [0, 99, 1, 2]
 
 
-def test_a_user_fills_no_more_than_its_share():
+def test_a_user_fills_no_more_than_its_share() -> None:
     """The rest of the slots stays free for others, and a freed slot goes on with the same user's next."""
     queue = FairQueue(slots=4, user_slots=2)
     firings = [firing(number, "u") for number in range(5)]
@@ -52,7 +52,7 @@ def test_a_user_fills_no_more_than_its_share():
     assert (len(queue), queue.in_flight) == (2, 3)
 
 
-def test_a_user_at_the_limit_with_nothing_waiting_stays_limited():
+def test_a_user_at_the_limit_with_nothing_waiting_stays_limited() -> None:
     """What is pushed later counts what is in flight already."""
     queue = FairQueue(slots=4, user_slots=1)
     queue.push(firing(1, "u"))
@@ -63,7 +63,7 @@ def test_a_user_at_the_limit_with_nothing_waiting_stays_limited():
     assert [got.id for got in take_all(queue)] == [2]
 
 
-def test_drop_takes_waiting_firings_of_every_user():
+def test_drop_takes_waiting_firings_of_every_user() -> None:
     """Dropping reaches those that wait for a slot and those whose user is at the limit."""
     queue = FairQueue(slots=2, user_slots=1)
     for number in range(4):
