@@ -80,6 +80,12 @@ def _days(text: str) -> Callable[[int, int], frozenset[int]]:
     return days
 
 
+def _starts_with_star(text: str) -> bool:
+    """Whether the column was typed with a `*` first; `domain.cron` says so by a doubled value where it must."""
+    first, _, rest = text.partition(",")
+    return first.startswith("*") or first == rest.partition(",")[0]
+
+
 @dataclass(frozen=True, slots=True)
 class CompiledCron:
     """A cron trigger ready to compute with; `times` are seconds of a day, in order."""
@@ -118,5 +124,5 @@ def compile_cron(trigger: CronTrigger) -> CompiledCron:
         weeks=None if trigger.week == "*" else field_values(trigger.week, 1, 53),
         days_of=lru_cache(maxsize=64)(_days(trigger.day)),
         times=tuple(sorted(h * 3600 + m * 60 + s for h in hours for m in minutes for s in seconds)),
-        follows_clock=trigger.hour.startswith("*") or trigger.minute.startswith("*"),
+        follows_clock=_starts_with_star(trigger.hour) or _starts_with_star(trigger.minute),
     )

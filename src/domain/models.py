@@ -26,11 +26,11 @@ class CredentialsMetaInput(BaseModel):
 class GraphExecutionJobArgs(BaseModel):
     """What a schedule runs: the kwargs of its job (spec.md, "Data Models")."""
 
-    user_id: str
-    graph_id: str
-    graph_version: int
-    cron: str
-    input_data: dict[str, Any]
+    user_id: str = Field(description="Whose schedule this is", examples=["user-1"])
+    graph_id: str = Field(description="The graph to run", examples=["graph-1"])
+    graph_version: int = Field(examples=[1])
+    cron: str = Field(description="Five crontab fields, or an alias such as @daily", examples=["0 9 * * 1-5"])
+    input_data: dict[str, Any] = Field(description="The graph's inputs", examples=[{"topic": "news"}])
     input_credentials: dict[str, CredentialsMetaInput] = Field(default_factory=dict)
 
 
