@@ -227,15 +227,14 @@ def _stock_part(column: _Column, part: str) -> str:
     low = column.low if star else column.number(begin, part)
     high = column.number(end, part) if end else (column.high if star or step else low)
     _check_range(column, part, low, high)
-    if step and not 0 < int(step) <= max(high - low, 0):
-        if int(step) == 0:
-            column.refuse(part, "Increment must be higher than 0")
-        column.refuse(
-            part, f"the step value ({step}) is higher than the total range of the expression ({high - low})"
-        )
+    span = (high or column.high) - low  # the original takes a range that ends in 0 for one without an end
+    if step and int(step) == 0:
+        column.refuse(part, "Increment must be higher than 0")
+    if step and int(step) > span:
+        column.refuse(part, f"the step value ({step}) is higher than the total range of the expression ({span})")
     suffix = f"/{int(step)}" if step else ""
     if star:
         return f"*{suffix}"
     if named:
         return begin if low == high else f"{begin}-{end}"
-    return (f"{low}-{high}" if end and low != high else str(low)) + suffix
+    return (f"{low}-{high}" if end and (low != high or step) else str(low)) + suffix
