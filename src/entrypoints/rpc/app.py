@@ -1,0 +1,79 @@
+"""The application: routes, error table and documentation around the use cases that are handed in."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+
+from litestar import Litestar
+from litestar.di import Provide
+
+from domain.schedules import Schedules
+from entrypoints.rpc.authentication import require_token
+from entrypoints.rpc.docs import documentation, show_schema
+from entrypoints.rpc.errors import HANDLERS
+from entrypoints.rpc.operations import Health, Metrics, Ready, operations
+from entrypoints.rpc.paths import ExactPaths, exact_paths
+from entrypoints.rpc.requests import RpcRequest
+from entrypoints.rpc.schedules import (
+    add_graph_execution_schedule,
+    delete_graph_execution_schedule,
+    get_graph_execution_schedules,
+)
+from entrypoints.rpc.system_tasks import (
+    RunsSystemTasks,
+    execute_cleanup_expired_files,
+    execute_process_existing_batches,
+    execute_process_weekly_summary,
+    execute_report_block_error_rates,
+    execute_report_late_executions,
+)
+from entrypoints.rpc.wire import JsonResponse
+
+MAX_BODY_BYTES = 10 * 1024 * 1024
+
+Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    *,
+    schedules: Callable[[], Schedules],
+    system_tasks: Callable[[], RunsSystemTasks],
+    health: Health,
+    ready: Ready,
+    metrics: Metrics,
+    rpc_token: str | None = None,
+    max_body_bytes: int = MAX_BODY_BYTES,
+    lifespan: Sequence[Lifespan] = (),
+) -> Litestar:
+    """Return the application over providers of its use cases, each called once a request.
+
+    `rpc_token` asks for a bearer token on everything but the probes. A body beyond `max_body_bytes` is answered
+    with 413. `lifespan` is entered before the first request and left after the last.
+    """
+    app = Litestar(
+        route_handlers=[
+            add_graph_execution_schedule,
+            delete_graph_execution_schedule,
+            get_graph_execution_schedules,
+            execute_process_existing_batches,
+            execute_process_weekly_summary,
+            execute_report_late_executions,
+            execute_report_block_error_rates,
+            execute_cleanup_expired_files,
+            *operations(health=health, ready=ready, metrics=metrics),
+            show_schema,
+        ],
+        dependencies={
+            "schedules": Provide(schedules, sync_to_thread=False),
+            "system_tasks": Provide(system_tasks, sync_to_thread=False),
+        },
+        guards=[] if rpc_token is None else [require_token(rpc_token)],
+        exception_handlers=HANDLERS,
+        request_class=RpcRequest,
+        response_class=JsonResponse,
+        request_max_body_size=max_body_bytes,
+        openapi_config=documentation(),
+        lifespan=list(lifespan),
+        logging_config=None,
+    )
+    app.asgi_handler = ExactPaths(app.asgi_handler, allowed=exact_paths(app.routes))
+    return app

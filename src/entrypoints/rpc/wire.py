@@ -1,0 +1,70 @@
+"""How values become JSON: compact UTF-8 by the standard library's rules, as the original's framework writes it."""
+
+import json
+from typing import Any, TypeVar
+
+from litestar.enums import MediaType
+from litestar.response import Response
+from litestar.types import Serializer
+
+from domain.models import GraphExecutionJobInfo
+
+T = TypeVar("T")
+
+NOT_COMPLIANT = "Out of range float values are not JSON compliant"
+"""The standard library's words for NaN and infinities, to which its newer versions append the value."""
+
+
+def to_json(value: Any) -> bytes:
+    """Write plain values; NaN and infinities become null, as recorded ("add input_data NaN").
+
+    Raises RecursionError for what is nested too deeply.
+    """
+    try:
+        return to_strict_json(value)
+    except ValueError:
+        return to_strict_json(json.loads(json.dumps(value), parse_constant=_null))
+
+
+def to_strict_json(value: Any) -> bytes:
+    """Write plain values. Raises ValueError for NaN and infinities, as the original's 422s do.
+
+    Text with a lone surrogate has no UTF-8, so then everything beyond ASCII is written as escapes.
+    """
+    try:
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    except ValueError as error:
+        raise ValueError(NOT_COMPLIANT) from error
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def info_to_json(info: GraphExecutionJobInfo) -> bytes:
+    """Write a schedule."""
+    fields = info.model_dump()
+    try:
+        return to_json(fields)
+    except RecursionError:
+        # Only a row that somebody else stored nests that deep; without its input it can still be seen and deleted.
+        return to_json(fields | {"input_data": {}})
+
+
+class JsonResponse(Response[T]):
+    """An answer written by this module."""
+
+    @classmethod
+    def of_items(cls, items: list[bytes]) -> "JsonResponse[Any]":
+        """Answer a list whose items are written already."""
+        return JsonResponse(content=b"[" + b",".join(items) + b"]", media_type=MediaType.JSON)
+
+    def render(self, content: Any, media_type: str, enc_hook: Serializer = str) -> bytes:  # noqa: ARG002  Litestar's
+        """Return the body; bytes are taken for JSON."""
+        if isinstance(content, GraphExecutionJobInfo):
+            return info_to_json(content)
+        return content if isinstance(content, bytes) else to_json(content)
+
+
+def _null(_constant: str) -> None:
+    return None
