@@ -1,5 +1,6 @@
 """The use cases of schedules: add, delete, list."""
 
+import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
@@ -79,6 +80,8 @@ class Schedules:
             raise InvalidScheduleError(
                 "A string literal cannot contain NUL (0x00) characters.", field="schedule_id"
             )
+        if not _is_unicode(schedule_id):  # no id is, and a database can't be asked for it
+            raise NotFoundError(schedule_id)
         job = await self._jobs.remove(schedule_id, allow=only_owner(user_id))
         if job is None:
             raise NotFoundError(schedule_id)
@@ -92,6 +95,8 @@ class Schedules:
         Anybody may list anything (spec.md, "Authentication & Authorization"). Paused schedules, and jobs whose
         kwargs are no schedule's, are left out, as the original does.
         """
+        if not _is_unicode(f"{user_id}{graph_id}"):  # is never stored, so matches nothing
+            return
         async for job in self._jobs.list(user_id=user_id, graph_id=graph_id):
             try:
                 args = GraphExecutionJobArgs.model_validate(job.kwargs)
@@ -115,10 +120,20 @@ def _first_run(trigger: Trigger, now: datetime) -> datetime:
 def _require_answerable(info: GraphExecutionJobInfo) -> None:
     """Refuse input that the original stores and then fails to write into this answer and every list.
 
-    Pydantic's own writer is the measure, as it was the original's: it stops at 255 levels and at lone surrogates.
+    Pydantic's own limit of 255 levels is the measure, as it was the original's.
     """
     try:
-        info.model_dump_json()
+        info.model_dump(mode="json")
     except ValueError as error:
-        words = "text that is no Unicode" if "surrogates" in str(error) else "values nested too deeply"
-        raise UnstorableInputError(f"input_data holds {words}") from error
+        raise UnstorableInputError("input_data is nested too deeply") from error
+    if not _is_unicode(json.dumps(info.model_dump(), ensure_ascii=False)):
+        raise UnstorableInputError("The schedule holds text that is not Unicode: half of a surrogate pair")
+
+
+def _is_unicode(text: str) -> bool:
+    """Whether `text` has a UTF-8 form; JSON's escapes can spell half of a surrogate pair, which has none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
