@@ -9,8 +9,12 @@ from typing import Any
 import msgspec
 from litestar import get
 from litestar.connection import Request
+from litestar.enums import MediaType
+from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import OpenAPIRenderPlugin
+from litestar.types import Method
+from litestar.types.internal_types import PathParameterDefinition
 from pydantic import BaseModel, Field
 
 _AnyRequest = Request[Any, Any, Any]
@@ -77,13 +81,19 @@ def documentation() -> OpenAPIConfig:
         path="/docs",
         render_plugins=[PageRenderPlugin(path="/")],
         use_handler_docstrings=True,
+        operation_id_creator=_operation_id,
     )
 
 
-@get("/openapi.json", include_in_schema=False, sync_to_thread=False)
+@get("/openapi.json", media_type=MediaType.JSON, include_in_schema=False, sync_to_thread=False)
 def show_schema(request: _AnyRequest) -> bytes:
     """Return the OpenAPI schema."""
     return msgspec.json.encode(request.app.openapi_schema.to_schema())
+
+
+def _operation_id(_handler: HTTPRouteHandler, method: Method, path: list[str | PathParameterDefinition]) -> str:
+    """Name an operation after its only path component."""
+    return f"{method.lower()}_{path[0]}"
 
 
 def _page(document: _Schema) -> Iterator[str]:

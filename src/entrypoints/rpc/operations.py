@@ -35,6 +35,7 @@ def operations(*, health: Health, ready: Ready, metrics: Metrics) -> list[Contro
         status_code=HTTPStatus.OK,
         media_type=MediaType.JSON,
         summary="Health",
+        response_description="OK",
         tags=TAGS,
         opt={PUBLIC: True},
     )
@@ -44,14 +45,16 @@ def operations(*, health: Health, ready: Ready, metrics: Metrics) -> list[Contro
             raise UnhealthyError(reason)
         return "OK"
 
-    @get("/ready", summary="Readiness", tags=TAGS, opt={PUBLIC: True})
+    @get("/ready", summary="Readiness", response_description="What is there", tags=TAGS, opt={PUBLIC: True})
     async def ready_check() -> Response[dict[str, Any]]:
         """Show whether database, migrations and receiver are there; 503 while one that is needed is not."""
         state = dict(await ready())
         status = HTTPStatus.OK if state["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
         return JsonResponse(content=state, status_code=status, media_type=MediaType.JSON)
 
-    @get("/metrics", summary="Metrics", tags=TAGS, media_type=MediaType.TEXT)
+    @get(
+        "/metrics", summary="Metrics", response_description="Exposition text", tags=TAGS, media_type=MediaType.TEXT
+    )
     async def show_metrics() -> Response[bytes]:
         """Show counters and gauges in Prometheus' text format."""
         text, content_type = metrics()

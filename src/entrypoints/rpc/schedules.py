@@ -24,6 +24,7 @@ TAGS = ["Schedules"]
     "/add_graph_execution_schedule",
     status_code=HTTPStatus.OK,
     summary="Add a schedule",
+    response_description="The schedule, with its id and next run",
     tags=TAGS,
     responses=REFUSALS,
 )
@@ -38,6 +39,7 @@ async def add_graph_execution_schedule(
     "/delete_graph_execution_schedule",
     status_code=HTTPStatus.OK,
     summary="Delete a schedule",
+    response_description="The schedule that was deleted",
     tags=TAGS,
     responses=REFUSALS,
 )
@@ -52,6 +54,7 @@ async def delete_graph_execution_schedule(
     "/get_graph_execution_schedules",
     status_code=HTTPStatus.OK,
     summary="List schedules",
+    response_description="The schedules that match",
     tags=TAGS,
     responses=REFUSALS,
 )

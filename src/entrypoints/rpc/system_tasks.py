@@ -44,6 +44,7 @@ class RunsSystemTasks(Protocol):
     "/execute_process_existing_batches",
     status_code=HTTPStatus.OK,
     summary="Send notification batches",
+    response_description="Null",
     tags=TAGS,
     responses=REFUSALS,
 )
@@ -58,6 +59,7 @@ async def execute_process_existing_batches(
     "/execute_process_weekly_summary",
     status_code=HTTPStatus.OK,
     summary="Queue weekly summaries",
+    response_description="Null",
     tags=TAGS,
     responses=REFUSALS,
 )
@@ -73,6 +75,7 @@ async def execute_process_weekly_summary(
     "/execute_report_late_executions",
     status_code=HTTPStatus.OK,
     summary="Report late executions",
+    response_description="The report",
     tags=TAGS,
     media_type=MediaType.JSON,
     responses=REFUSALS,
@@ -89,6 +92,7 @@ async def execute_report_late_executions(
     "/execute_report_block_error_rates",
     status_code=HTTPStatus.OK,
     summary="Report failing blocks",
+    response_description="What was sent",
     tags=TAGS,
     media_type=MediaType.JSON,
     responses=REFUSALS,
@@ -105,6 +109,7 @@ async def execute_report_block_error_rates(
     "/execute_cleanup_expired_files",
     status_code=HTTPStatus.OK,
     summary="Delete expired files",
+    response_description="Null",
     tags=TAGS,
     responses=REFUSALS,
 )
