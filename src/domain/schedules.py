@@ -122,12 +122,17 @@ def _require_answerable(info: GraphExecutionJobInfo) -> None:
 
     Pydantic's own limit of 255 levels is the measure, as it was the original's.
     """
+    too_deep = "input_data is nested too deeply"
+    try:
+        text = json.dumps(info.model_dump(), ensure_ascii=False)
+    except RecursionError as error:
+        raise UnstorableInputError(too_deep) from error
+    if not _is_unicode(text):
+        raise UnstorableInputError("The schedule holds text that is not Unicode: half of a surrogate pair")
     try:
         info.model_dump(mode="json")
     except ValueError as error:
-        raise UnstorableInputError("input_data is nested too deeply") from error
-    if not _is_unicode(json.dumps(info.model_dump(), ensure_ascii=False)):
-        raise UnstorableInputError("The schedule holds text that is not Unicode: half of a surrogate pair")
+        raise UnstorableInputError(too_deep) from error
 
 
 def _is_unicode(text: str) -> bool:

@@ -2,12 +2,17 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from tests.rpc.serving import ADD, World, served
+from ports.jobs import Job, JobKind
+from ports.triggers import DateTrigger
+from tests.rpc.serving import ADD, NOW, World, served
 
 JSON = {"content-type": "application/json"}
 PATHS = [
@@ -20,6 +25,15 @@ PATHS = [
     "/execute_report_block_error_rates",
     "/execute_cleanup_expired_files",
 ]
+_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.text("\ud800\udfff\0"),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    max_leaves=8,
+)
+_FIELDS = [*ADD, "name", "user_timezone", "schedule_id", "kwargs", "x"]
+_NEAR_MISSES = st.dictionaries(st.sampled_from(_FIELDS), _VALUES, max_size=4).map(lambda odd: {**ADD, **odd})
+BODIES = (_VALUES | _NEAR_MISSES).map(lambda value: json.dumps(value).encode()) | st.binary(max_size=40)
+
 NOT_AN_OBJECT = "Input should be a valid dictionary or object to extract fields from"
 
 
@@ -37,6 +51,14 @@ def with_input(text: str) -> bytes:
 def nested(levels: int) -> str:
     """Return an object with arrays in arrays."""
     return '{"a":' + "[" * levels + "1" + "]" * levels + "}"
+
+
+def beyond_json() -> dict[str, Any]:
+    """Return an object that nests deeper than the standard library reads or writes."""
+    value: dict[str, Any] = {}
+    for _ in range(5000):
+        value = {"a": value}
+    return value
 
 
 async def listed(client: httpx.AsyncClient) -> list[dict[str, Any]]:
@@ -228,6 +250,50 @@ async def test_a_mistake_in_a_deeply_nested_body_is_refused(client: httpx.AsyncC
         for levels in range(880, 1000, 5)
     ]
     assert set(statuses) == {422, 400}
+
+
+async def stored(world: World, **kwargs: Any) -> None:
+    """Store a schedule as somebody else would, past what this service lets in."""
+    trigger = DateTrigger(NOW + timedelta(days=1))
+    job = Job(f"{len(kwargs)}", JobKind.EXECUTE_GRAPH, "n", trigger, {**ADD, **kwargs}, trigger.run_at)
+    await world.jobs.put(job)
+
+
+@pytest.mark.parametrize(
+    ("input_data", "shown"),
+    [
+        ({"s": "\ud800"}, {"s": "\ud800"}),
+        ({"s": "\ud800", "x": float("nan")}, {"s": "\ud800", "x": None}),
+        (json.loads(nested(300)), json.loads(nested(300))),
+        (json.loads(nested(900)), json.loads(nested(900))),
+        (beyond_json(), {}),
+    ],
+)
+async def test_a_row_that_poisons_the_originals_lists_can_be_seen_and_deleted(
+    world: World, client: httpx.AsyncClient, input_data: dict[str, Any], shown: dict[str, Any]
+) -> None:
+    """Such rows are there after a switch-over: they are shown as far as JSON can, and can be removed."""
+    await stored(world, input_data=input_data)
+    await client.post(PATHS[0], content=add(user_id="u2"))
+    poisoned, healthy = await listed(client)
+    assert (poisoned["input_data"], healthy["user_id"]) == (shown, "u2")
+    body = json.dumps({"schedule_id": poisoned["id"], "user_id": "u1"}).encode()
+    answer = await client.post(PATHS[1], content=body)
+    assert (answer.status_code, answer.json()) == (200, poisoned)
+    assert await listed(client) == [healthy]
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(path=st.sampled_from(PATHS), body=BODIES)
+async def test_no_body_is_a_failure_of_this_service(client: httpx.AsyncClient, path: str, body: bytes) -> None:
+    """Whatever JSON or garbage comes, the answer is a result or a refusal in a known shape."""
+    answer = await client.post(path, content=body, headers=JSON)
+    assert answer.status_code in {200, 400, 422}
+    if answer.status_code == 422:
+        assert answer.json()["detail"]
+    elif answer.status_code == 400:
+        assert list(answer.json()) in (["type", "args"], ["detail"])
+    await listed(client)
 
 
 @pytest.mark.parametrize(("limit", "status"), [(len(add()), 200), (len(add()) - 1, 413)])

@@ -11,6 +11,9 @@ from domain.models import GraphExecutionJobInfo
 
 T = TypeVar("T")
 
+_WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_ASCII_WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
 NOT_COMPLIANT = "Out of range float values are not JSON compliant"
 """The standard library's words for NaN and infinities, to which its newer versions append the value."""
 
@@ -32,13 +35,13 @@ def to_strict_json(value: Any) -> bytes:
     Text with a lone surrogate has no UTF-8, so then everything beyond ASCII is written as escapes.
     """
     try:
-        text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+        text = _WRITER.encode(value)
     except ValueError as error:
         raise ValueError(NOT_COMPLIANT) from error
     try:
         return text.encode()
     except UnicodeEncodeError:
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+        return _ASCII_WRITER.encode(value).encode()
 
 
 def info_to_json(info: GraphExecutionJobInfo) -> bytes:
