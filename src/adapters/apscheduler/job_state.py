@@ -4,13 +4,16 @@ import pickle
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from adapters.apscheduler import records
-from adapters.apscheduler.opcodes import RefusedPickleError
-from adapters.apscheduler.triggers import moment, read_trigger, stock_trigger, zone
+from adapters.apscheduler.arguments import require_json
+from adapters.apscheduler.moments import moment, moment_bytes
+from adapters.apscheduler.opcodes import RefusedPickleError, scan
+from adapters.apscheduler.stock_triggers import stock_trigger
+from adapters.apscheduler.triggers import own_zone, read_trigger
+from adapters.apscheduler.unpickler import load
 from ports.jobs import Job, JobKind, StockOptions, UnreadableReason, UnreadableRow
-from ports.triggers import CronTrigger, IntervalTrigger, Trigger
+from ports.triggers import Trigger
 
 FUNCTION_REFERENCES: Mapping[JobKind, str] = {
     JobKind.EXECUTE_GRAPH: "backend.executor.scheduler:execute_graph",
@@ -20,27 +23,39 @@ FUNCTION_REFERENCES: Mapping[JobKind, str] = {
     JobKind.PROCESS_EXISTING_BATCHES: "backend.monitoring.notification_monitor:process_existing_batches",
     JobKind.PROCESS_WEEKLY_SUMMARY: "backend.monitoring.notification_monitor:process_weekly_summary",
 }
+"""What a row's `func` says for each kind of job: the original's names (compat/jobs.jsonl)."""
+
 _KINDS = {reference: kind for kind, reference in FUNCTION_REFERENCES.items()}
+_SHOWN_REFERENCE = re.compile(r"[\w.]{1,100}:[\w.]{1,100}", re.ASCII)
 _VERSION = 1
 _PROTOCOL = 5
-_MAX_VALUES = 500_000
+_SAME_INSTANT_SECS = 1e-5  # the column is a float, which is no finer than that in this century
+_SMALL_ROW_BYTES = 32 * 1024  # too small to reach any of the bounds on reading
 
-# The end of every row that APScheduler writes: the key, the class, ten bytes of local time, the trigger's zone.
+# The end of a row as APScheduler writes it: the key, the class, ten bytes of local time, a zone seen before.
 _NEXT_RUN_TAIL = re.compile(
     rb"\x8c\rnext_run_time\x94"
     rb"(?:\x8c\x08datetime\x94(?:\x8c\x08datetime\x94|h.|j.{4})\x93\x94|h.|j.{4})"
     rb"C\n(.{10})\x94(?:h.|j.{4})\x86\x94R\x94u\.\Z",
     re.DOTALL,
 )
+_NO_MOMENT = bytes(10)
+
+
+class _ForeignRowError(Exception):
+    """A row that parses, but isn't ours."""
 
 
 def decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job | UnreadableRow:
     """Return the job in a row, or why it is left alone. Never raises, whatever the bytes.
 
-    `next_run_time` is the column (seconds since 1970, None for paused). Where it and the pickle disagree the
-    column counts: it is what rows are claimed by and what an operator's SQL changes, while the original would
-    spin on such a row (compat/README.md). A pickled id that differs from the column's stops the original, so
-    such a row is quarantined.
+    `next_run_time` is the column: seconds since 1970, None for paused. Where it and the pickle disagree the
+    column counts, set or not: it is what rows are claimed by and what an operator's SQL changes, and both are
+    written anew by the claim. (The original goes by the pickle and would spin on such a row, compat/README.md.)
+    A pickled id that differs from the column's stops the original, so such a row is quarantined.
+
+    What a Job holds can be written as JSON by the standard library, nested up to `arguments.MAX_DEPTH`; its text
+    may hold lone surrogates, which the original stores and then can't show.
     """
     try:
         return _decode(row_id, job_state, next_run_time)
@@ -48,47 +63,49 @@ def decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job | 
         return UnreadableRow(row_id, UnreadableReason.FOREIGN, str(error))
     except RefusedPickleError as error:
         return UnreadableRow(row_id, UnreadableReason.QUARANTINED, str(error))
-    except (TypeError, ValueError, LookupError, AttributeError, ArithmeticError, RecursionError) as error:
-        return UnreadableRow(row_id, UnreadableReason.QUARANTINED, f"is odd ({type(error).__name__})")
-
-
-class _ForeignRowError(Exception):
-    """A row that parses, but isn't ours."""
 
 
 def _decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job:
-    state = records.load(job_state)
-    if type(state) is not dict or state.get("version") != _VERSION:
+    state = load(job_state)
+    if type(state) is not dict or state.get("version", _VERSION) != _VERSION:
         raise RefusedPickleError("is not a job state of version 1")
-    if state.get("id") != row_id:
-        raise RefusedPickleError("its pickled id differs from its id column")
-    reference = state.get("func")
+    try:
+        if state["id"] != row_id:
+            raise RefusedPickleError("has a pickled id that differs from its column")
+        kind, args, kwargs = _kind(state["func"]), state["args"], state["kwargs"]
+        trigger = read_trigger(state["trigger"])
+        if type(kwargs) is not dict or type(args) not in (tuple, list):
+            raise RefusedPickleError("has odd arguments")
+        require_json([kwargs, *args], at_most=len(job_state))
+        return Job(
+            id=state["id"],  # the pickled one: where a name is the same object, so it is in what we write
+            kind=kind,
+            name=_text(state["name"]),
+            trigger=trigger,
+            kwargs=kwargs,
+            next_run_at=_next_run_at(state["next_run_time"], next_run_time, trigger),
+            options=StockOptions(
+                executor=_text(state["executor"]),
+                misfire_grace_time=None
+                if state["misfire_grace_time"] is None
+                else _count(state["misfire_grace_time"]),
+                coalesce=_flag(state["coalesce"]),
+                max_instances=_count(state["max_instances"]),
+                args=tuple(args),
+            ),
+        )
+    except KeyError:
+        raise RefusedPickleError("lacks a part of a job state") from None
+
+
+def _kind(reference: object) -> JobKind:
     if type(reference) is not str:
         raise RefusedPickleError("has no function reference")
     kind = _KINDS.get(reference)
     if kind is None:
-        raise _ForeignRowError("its function is not one of this service's")
-    kwargs, args = state["kwargs"], state["args"]
-    if type(kwargs) is not dict or type(args) not in (tuple, list):
-        raise RefusedPickleError("has odd arguments")
-    _require_json(kwargs)
-    _require_json(list(args))
-    trigger = read_trigger(state["trigger"])
-    return Job(
-        id=row_id,
-        kind=kind,
-        name=_text(state["name"]),
-        trigger=trigger,
-        kwargs=kwargs,
-        next_run_at=_next_run_at(state["next_run_time"], next_run_time, trigger),
-        options=StockOptions(
-            executor=_text(state["executor"]),
-            misfire_grace_time=_optional_int(state["misfire_grace_time"]),
-            coalesce=bool(state["coalesce"]),
-            max_instances=_optional_int(state["max_instances"]) or 1,
-            args=tuple(args),
-        ),
-    )
+        name = f": {reference}" if _SHOWN_REFERENCE.fullmatch(reference) else ""
+        raise _ForeignRowError(f"calls a function that is not one of this service's{name}")
+    return kind
 
 
 def _text(value: object) -> str:
@@ -97,85 +114,102 @@ def _text(value: object) -> str:
     return value
 
 
-def _optional_int(value: object) -> int | None:
-    if value is None or type(value) is int:
-        return value
-    raise RefusedPickleError("has an odd option")
+def _count(value: object) -> int:
+    if type(value) is not int or value < 1:
+        raise RefusedPickleError("has an odd option")
+    return value
 
 
-def _require_json(value: object) -> None:
-    """Refuse what is not plain JSON, without recursion, and what a shared or looped reference blows up."""
-    todo, seen = [value], 0
-    while todo:
-        each = todo.pop()
-        seen += 1
-        if seen > _MAX_VALUES:
-            raise RefusedPickleError("has more values than any job row")
-        kind = type(each)
-        if kind is dict:
-            assert isinstance(each, dict)
-            if not all(type(key) is str for key in each):
-                raise RefusedPickleError("has arguments that are not JSON")
-            todo.extend(each.values())
-        elif kind is list:
-            assert isinstance(each, list)
-            todo.extend(each)
-        elif not (kind is str or kind is int or kind is float or kind is bool or each is None):
-            raise RefusedPickleError("has arguments that are not JSON")
+def _grace(value: object) -> int | None:
+    return None if value is None else _count(value)
+
+
+def _flag(value: object) -> bool:
+    if type(value) is not bool:
+        raise RefusedPickleError("has an odd option")
+    return value
 
 
 def _next_run_at(pickled: object, column: float | None, trigger: Trigger) -> datetime | None:
     if column is None:
         return None
-    due = datetime.fromtimestamp(column, UTC)
-    if pickled is not None:
-        stated = moment(pickled)
-        if abs((stated - due).total_seconds()) < 1e-5:  # noqa: PLR2004  a float of this size carries no more
-            return stated
-    return due.astimezone(_zone_of(trigger))
-
-
-def _zone_of(trigger: Trigger) -> Any:
-    return zone(trigger.timezone) if isinstance(trigger, CronTrigger | IntervalTrigger) else UTC
+    try:
+        due = datetime.fromtimestamp(column, UTC)
+        if pickled is not None:
+            stated = moment(pickled)
+            if abs((stated - due).total_seconds()) < _SAME_INSTANT_SECS:
+                due = stated
+        return due.astimezone(own_zone(trigger) or due.tzinfo)
+    except (ValueError, OverflowError, OSError):
+        raise RefusedPickleError("has a next run that is no date") from None
 
 
 def encode(job: Job) -> bytes:
-    """Return the row's pickle for `job`, as APScheduler 3.10 and 3.11 write and read it."""
+    """Return the row's pickle for `job`, as APScheduler 3.10 and 3.11 write and read it.
+
+    Raises ValueError for a job that `decode` would not take back: a trigger that APScheduler does not know,
+    arguments that are not JSON, or more of them than fit a row.
+    """
     next_run_at = job.next_run_at
-    if next_run_at is not None:
-        next_run_at = next_run_at.astimezone(_zone_of(job.trigger))
-    return pickle.dumps(
-        {
-            "version": _VERSION,
-            "id": job.id,
-            "func": FUNCTION_REFERENCES[job.kind],
-            "trigger": stock_trigger(job.trigger),
-            "executor": job.options.executor,
-            "args": job.options.args,
-            "kwargs": dict(job.kwargs),
-            "name": job.name,
-            "misfire_grace_time": job.options.misfire_grace_time,
-            "coalesce": job.options.coalesce,
-            "max_instances": job.options.max_instances,
-            "next_run_time": next_run_at,
-        },
-        _PROTOCOL,
-    )
+    kwargs = dict(job.kwargs)
+    try:
+        if next_run_at is not None:
+            # A copy, so that the trigger can't share it and its bytes can be patched in place.
+            next_run_at = next_run_at.astimezone(own_zone(job.trigger) or next_run_at.tzinfo).replace()
+        job_state = pickle.dumps(
+            {
+                "version": _VERSION,
+                "id": job.id,
+                "func": FUNCTION_REFERENCES[job.kind],
+                "trigger": stock_trigger(job.trigger),
+                "executor": job.options.executor,
+                "args": job.options.args,
+                "kwargs": kwargs,
+                "name": job.name,
+                "misfire_grace_time": job.options.misfire_grace_time,
+                "coalesce": job.options.coalesce,
+                "max_instances": job.options.max_instances,
+                "next_run_time": next_run_at,
+            },
+            _PROTOCOL,
+        )
+        require_json([kwargs, *job.options.args], at_most=len(job_state))
+        if len(job_state) > _SMALL_ROW_BYTES:
+            scan(job_state)
+    except RefusedPickleError as error:
+        raise ValueError(f"no row can hold this job: it {error}") from None
+    except RecursionError:
+        raise ValueError("no row can hold this job: its arguments are nested too deeply") from None
+    return job_state
 
 
 def next_run_offset(job_state: bytes) -> int | None:
     """Return where the ten bytes of the row's next run begin, None where they can't be patched in place.
 
-    They can when the row ends as APScheduler writes it: then nothing after them refers back to them, and a new
-    local time in the same zone may take their place. The caller has decoded the row before.
+    They can in what APScheduler writes for a job that is not paused: the bytes stand at the end, nothing refers
+    back to them, and their zone is the trigger's own. So any `next_run_bytes` in that zone may take their place.
     """
-    found = _NEXT_RUN_TAIL.search(job_state)
-    return found.start(1) if found else None
+    tail = _NEXT_RUN_TAIL.search(job_state)
+    if tail is None:
+        return None
+    offset = tail.start(1)
+    # Proof that these are the bytes, not others that look the same: with zeros here the next run is zeros.
+    try:
+        state = load(job_state[:offset] + _NO_MOMENT + job_state[offset + len(_NO_MOMENT) :])
+        patched, trigger = state["next_run_time"], state["trigger"].attributes()
+    except (RefusedPickleError, TypeError, LookupError, AttributeError):
+        return None
+    if (
+        type(patched) is not records.Moment
+        or patched.raw != _NO_MOMENT
+        or patched.zone is not trigger.get("timezone")
+    ):
+        return None
+    # pytz has a zone object for each offset, so that its zone would be wrong after the clocks change.
+    has_offset = type(patched.zone) is records.NamedZone and patched.zone.utc_offset is not None
+    return None if has_offset else offset
 
 
-def next_run_bytes(trigger: Trigger, next_run_at: datetime) -> bytes:
-    """Return the ten bytes for a next run of `trigger`: local time in its zone, with the fold."""
-    local = next_run_at.astimezone(_zone_of(trigger))
-    raw = local.__reduce_ex__(_PROTOCOL)[1][0]
-    assert isinstance(raw, bytes)
-    return raw
+def next_run_bytes(next_run_at: datetime) -> bytes:
+    """Return the ten bytes for a next run, which is to be aware and in the trigger's zone, as `Job` has it."""
+    return moment_bytes(next_run_at)

@@ -3,19 +3,22 @@
 import pickle
 
 MAX_BYTES = 16 * 1024 * 1024
-MAX_OPCODES = 2_000_000
-_MAX_INT_BYTES = 4096
+MAX_OPCODES = 4_000_000
+MAX_RARE = 4096
+_MAX_INT_BYTES = 1786  # 4,300 digits, the longest integer that Python reads from JSON or writes to it
 
 
 class RefusedPickleError(Exception):
-    """Bytes that no job row would have. The message holds nothing of them."""
+    """A row that no APScheduler of ours or theirs would have written.
+
+    The message goes on from "the row ..." and holds nothing of its payload.
+    """
 
 
-_VARIABLE = -1
+# What occurs in rows of APScheduler 3.10 and 3.11 (compat/README.md), and how many bytes follow each.
+# Nothing here writes the memo but MEMOIZE, which counts up by one, so memo indexes need no bound of their own.
 _SIZES = [0] * 256
 for _name, _size in {
-    # What occurs in rows of APScheduler 3.10 and 3.11 (compat/README.md), with the bytes that follow each.
-    "PROTO": 1,
     "FRAME": 8,
     "MARK": 0,
     "EMPTY_DICT": 0,
@@ -31,10 +34,6 @@ for _name, _size in {
     "NONE": 0,
     "NEWTRUE": 0,
     "NEWFALSE": 0,
-    "TUPLE": 0,
-    "TUPLE1": 0,
-    "TUPLE2": 0,
-    "TUPLE3": 0,
     "REDUCE": 0,
     "NEWOBJ": 0,
     "BUILD": 0,
@@ -45,50 +44,72 @@ for _name, _size in {
     "APPENDS": 0,
 }.items():
     _SIZES[getattr(pickle, _name)[0]] = 1 + _size
-for _name in ("SHORT_BINUNICODE", "BINUNICODE", "SHORT_BINBYTES", "LONG1", "LONG4"):
-    _SIZES[getattr(pickle, _name)[0]] = _VARIABLE
 
-_SHORT = frozenset(op[0] for op in (pickle.SHORT_BINUNICODE, pickle.SHORT_BINBYTES, pickle.LONG1))
-_LONG4 = pickle.LONG4[0]
+_PROTOCOLS = (b"\x80\x04", b"\x80\x05")
+_SHORT_TEXT = pickle.SHORT_BINUNICODE[0]
+_TEXT = pickle.BINUNICODE[0]
+_SHORT_BYTES = pickle.SHORT_BINBYTES[0]
+_MEMOIZE = pickle.MEMOIZE[0]
 _STOP = pickle.STOP[0]
+_TUPLES = frozenset(op[0] for op in (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3))
+_LONG1 = pickle.LONG1[0]
+_LONG4 = pickle.LONG4[0]
+_WORD = 8
 
 
 def scan(data: bytes) -> None:
-    """Refuse `data` unless it is one pickle of allowed opcodes within bounds.
+    """Refuse `data` unless it is one pickle of allowed opcodes within bounds. Raises RefusedPickleError."""
+    if len(data) > MAX_BYTES:
+        raise RefusedPickleError("is longer than any job row")
+    if data[:2] not in _PROTOCOLS:
+        raise RefusedPickleError("is not a pickle of protocol 4 or 5")
+    try:
+        end = _walk(data)
+    except IndexError:
+        raise RefusedPickleError("ends before its time") from None
+    if end != len(data):
+        raise RefusedPickleError("goes on after its end")
 
-    Memo indexes need no bound of their own: only MEMOIZE, which counts up by one, may write the memo.
-    Raises RefusedPickleError.
-    """
-    length = len(data)
-    if length > MAX_BYTES:
-        raise RefusedPickleError("longer than any job row")
-    if data[:1] != pickle.PROTO or length < len(b"\x80\x04N."):
-        raise RefusedPickleError("not a pickle of protocol 4 or 5")
-    if data[1] not in (4, 5):
-        raise RefusedPickleError("not a pickle of protocol 4 or 5")
-    sizes, position = _SIZES, 0
+
+def _walk(data: bytes) -> int:
+    """Return where the pickle ends. Raises IndexError when the data ends first."""
+    sizes, position, rare = _SIZES, 2, 0
     for _ in range(MAX_OPCODES):
-        if position >= length:
-            raise RefusedPickleError("ends before its time")
         opcode = data[position]
         size = sizes[opcode]
-        if size > 0:
+        if size:
             position += size
-        elif size == _VARIABLE:
-            position = _after_argument(data, position, opcode)
+        elif opcode == _SHORT_TEXT:
+            position += 2 + data[position + 1]
+            if data[position] == _MEMOIZE:  # nearly always: worth a quarter of the time for a typical row
+                position += 1
         elif opcode == _STOP:
-            if position + 1 != length:
-                raise RefusedPickleError("goes on after its end")
-            return
+            return position + 1
         else:
-            raise RefusedPickleError(f"has opcode 0x{opcode:02x}, which no job row has")
+            size, is_rare = _measure(data, position, opcode)
+            position += size
+            rare += is_rare
+            if rare > MAX_RARE:
+                raise RefusedPickleError("has more tuples and huge integers than any job row")
     raise RefusedPickleError("has more opcodes than any job row")
 
 
-def _after_argument(data: bytes, position: int, opcode: int) -> int:
-    if opcode in _SHORT:
-        return position + 2 + data[position + 1] if position + 1 < len(data) else len(data)
+def _measure(data: bytes, position: int, opcode: int) -> tuple[int, bool]:
+    """Return how long an opcode of variable size is with its argument, and whether a row has few of its kind.
+
+    Tuples and integers beyond 64 bits are counted since only they can be made to collide as dictionary keys,
+    and since hashing a deeply nested tuple overflows the C stack. Plain integers, floats and text can't.
+    """
+    if opcode in _TUPLES:
+        return 1, True
+    if opcode == _SHORT_BYTES:
+        return 2 + data[position + 1], False
+    if opcode == _LONG1:
+        size = data[position + 1]
+        return 2 + size, size > _WORD
+    if opcode not in (_TEXT, _LONG4):
+        raise RefusedPickleError(f"has opcode 0x{opcode:02x}, which no job row has")
     size = int.from_bytes(data[position + 1 : position + 5], "little")
     if opcode == _LONG4 and size > _MAX_INT_BYTES:
         raise RefusedPickleError("has a longer integer than any job row")
-    return position + 5 + size
+    return 5 + size, opcode == _LONG4

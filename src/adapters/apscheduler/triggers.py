@@ -1,26 +1,25 @@
-"""Triggers: from loaded records to the port's, and from the port's to APScheduler's own objects."""
+"""Triggers: from loaded records to the port's."""
 
-import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta, timezone, tzinfo
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from functools import lru_cache
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, Literal
 
-from apscheduler.triggers.combining import AndTrigger, OrTrigger
-from apscheduler.triggers.cron import CronTrigger as StockCronTrigger
 from apscheduler.triggers.cron.expressions import MONTHS, WEEKDAYS, WeekdayPositionExpression
-from apscheduler.triggers.date import DateTrigger as StockDateTrigger
-from apscheduler.triggers.interval import IntervalTrigger as StockIntervalTrigger
 
 from adapters.apscheduler import records
+from adapters.apscheduler.moments import moment, span, zone, zone_name
 from adapters.apscheduler.opcodes import RefusedPickleError
+from adapters.apscheduler.stock_triggers import FIELD_NAMES, stock_fields
 from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, IntervalTrigger, Trigger
 
-_FIXED_OFFSET = re.compile(r"([+-])(\d\d):(\d\d)(?::(\d\d))?")
-_MAX_NESTING = 8
+_MAX_PARTS = 100  # triggers in a trigger
+_MAX_EXPRESSIONS = 5000  # in a field; the original takes lists of any length
+_MAX_JITTER = 10**9
+_MAX_NUMBER = 9999  # the largest year, and year is the largest field
 _POSITIONS = WeekdayPositionExpression.options
-_COMBINED = {
+_REFERENCES: Mapping[str, type[records.Record]] = {
     "apscheduler.triggers.cron:CronTrigger": records.CronTriggerRecord,
     "apscheduler.triggers.interval:IntervalTrigger": records.IntervalTriggerRecord,
     "apscheduler.triggers.date:DateTrigger": records.DateTriggerRecord,
@@ -29,219 +28,192 @@ _COMBINED = {
 }
 
 
-@lru_cache(maxsize=1024)
-def zone(name: str) -> tzinfo:
-    """Return the time zone of an IANA name or a `+05:30`. Raises RefusedPickleError when there is none."""
-    fixed = _FIXED_OFFSET.fullmatch(name)
-    if fixed:
-        sign = -1 if fixed[1] == "-" else 1
-        hours, minutes, seconds = (int(part or 0) for part in fixed.groups()[1:])
-        return timezone(sign * timedelta(hours=hours, minutes=minutes, seconds=seconds))
+def read_trigger(record: object) -> Trigger:
+    """Return the port's trigger for a loaded one, which APScheduler's own can always be built from.
+
+    Raises RefusedPickleError, also for a time zone that this machine does not know.
+    """
+    return _Reader().read(record)
+
+
+def own_zone(trigger: Trigger) -> tzinfo | None:
+    """Return the zone that a trigger's due times are in; None for a combined one, whose parts may differ."""
+    if isinstance(trigger, CronTrigger | IntervalTrigger):
+        return zone(trigger.timezone)
+    return trigger.run_at.tzinfo if isinstance(trigger, DateTrigger) else None
+
+
+class _Reader:
+    """Reads one trigger and counts its parts, since a combined one may hold the same part again and again."""
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def read(self, record: object) -> Trigger:
+        self._parts += 1
+        if self._parts > _MAX_PARTS or not isinstance(record, records.Record):
+            raise RefusedPickleError("has an odd trigger")
+        state = record.attributes()
+        try:
+            match record:
+                case records.CronTriggerRecord():
+                    return _cron(state)
+                case records.IntervalTriggerRecord():
+                    return _interval(state)
+                case records.DateTriggerRecord():
+                    return DateTrigger(run_at=moment(state["run_date"]))
+                case records.OrTriggerRecord():
+                    return self._combined("or", state)
+                case records.AndTriggerRecord():
+                    return self._combined("and", state)
+        except KeyError:
+            raise RefusedPickleError("has an incomplete trigger") from None
+        raise RefusedPickleError("has an odd trigger")
+
+    def _combined(self, kind: Literal["or", "and"], state: Mapping[str, Any]) -> Trigger:
+        parts = state["triggers"]
+        if type(parts) is not list or not parts:
+            raise RefusedPickleError("has an odd trigger")
+        triggers = tuple(self.read(_part(part)) for part in parts)
+        return CombinedTrigger(kind=kind, triggers=triggers, jitter=_jitter(state["jitter"]))
+
+
+def _part(pair: object) -> records.Record:
+    """Return a part of a combined trigger, which is kept as the name of its class and its state."""
+    if type(pair) is not tuple or len(pair) != 2 or type(pair[0]) is not str:  # noqa: PLR2004  (class, state)
+        raise RefusedPickleError("has an odd trigger")
+    if pair[0] not in _REFERENCES:
+        raise RefusedPickleError("has a trigger of an unknown kind")
+    record = _REFERENCES[pair[0]]()
+    record.state = pair[1]
+    return record
+
+
+def _cron(state: Mapping[str, Any]) -> Trigger:
+    fields = state["fields"]
+    if type(fields) is not list or len(fields) != len(FIELD_NAMES):
+        raise RefusedPickleError("has odd fields")
+    texts = tuple(_field_text(name, field) for name, field in zip(FIELD_NAMES, fields, strict=True))
+    timezone, start, end, jitter = (
+        zone_name(state["timezone"]),
+        state["start_date"],
+        state["end_date"],
+        state.get("jitter"),
+    )
+    if start is end is jitter is None:
+        return _plain_cron(timezone, texts)
+    return replace(
+        _plain_cron(timezone, texts),
+        start_at=_optional_moment(start, timezone),
+        end_at=_optional_moment(end, timezone),
+        jitter=_jitter(jitter),
+    )
+
+
+@lru_cache(maxsize=4096)
+def _plain_cron(timezone: str, texts: tuple[str, ...]) -> CronTrigger:
+    """Return what nearly every row has: many share one, which is then one object."""
     try:
-        return ZoneInfo(name)
-    except (OSError, ValueError, LookupError):
-        raise RefusedPickleError("has a time zone that is not known here") from None
+        stock_fields(*texts)
+    except ValueError:
+        raise RefusedPickleError("has a field that APScheduler does not take") from None
+    named: dict[str, Any] = dict(zip(FIELD_NAMES, texts, strict=True))
+    return CronTrigger(timezone, **named)
 
 
-def zone_name(record: object) -> str:
-    """Return how the port names a loaded zone."""
-    if type(record) is not records.Zone:
-        raise RefusedPickleError("has an odd time zone")
-    if record.key is not None:
-        zone(record.key)
-        return record.key
-    offset = span(record.offset)
-    if not offset:
-        return "UTC"
-    if abs(offset) >= timedelta(days=1) or offset.microseconds:
-        raise RefusedPickleError("has an odd offset")
-    sign, total = ("-", -offset) if offset < timedelta(0) else ("+", offset)
-    minutes, seconds = divmod(int(total.total_seconds()), 60)
-    text = f"{sign}{minutes // 60:02d}:{minutes % 60:02d}"
-    return f"{text}:{seconds:02d}" if seconds else text
+def _interval(state: Mapping[str, Any]) -> Trigger:
+    interval, timezone = span(state["interval"]), zone_name(state["timezone"])
+    if interval <= timedelta(0):
+        raise RefusedPickleError("has an interval that leads nowhere")
+    return IntervalTrigger(
+        interval=interval,
+        start_at=_moment_in(timezone, moment(state["start_date"])),
+        timezone=timezone,
+        end_at=_optional_moment(state["end_date"], timezone),
+        jitter=_jitter(state.get("jitter")),
+    )
 
 
-def span(record: object) -> timedelta:
-    """Return a loaded duration."""
-    if type(record) is not records.Span:
-        raise RefusedPickleError("has an odd duration")
+def _optional_moment(record: object, timezone: str) -> datetime | None:
+    return None if record is None else _moment_in(timezone, moment(record))
+
+
+def _moment_in(timezone: str, when: datetime) -> datetime:
     try:
-        return timedelta(record.days, record.seconds, record.microseconds)
-    except OverflowError:
-        raise RefusedPickleError("has an odd duration") from None
-
-
-def moment(record: object) -> datetime:
-    """Return a loaded, aware date."""
-    if type(record) is not records.Moment:
-        raise RefusedPickleError("has an odd date")
-    try:
-        naive = datetime(record.raw)  # type: ignore[call-arg, arg-type]  # noqa: DTZ001  pickle's own way in
-    except (TypeError, ValueError):
+        return when.astimezone(zone(timezone))
+    except (ValueError, OverflowError):
         raise RefusedPickleError("has an odd date") from None
-    assert isinstance(naive, datetime)
-    return naive.replace(tzinfo=zone(zone_name(record.zone)), fold=naive.fold)
-
-
-def _optional_moment(record: object) -> datetime | None:
-    return None if record is None else moment(record)
 
 
 def _jitter(value: object) -> int | None:
-    if value is None or type(value) is int:
+    if value is None or (type(value) is int and 0 <= value <= _MAX_JITTER):
         return value
     raise RefusedPickleError("has an odd jitter")
 
 
-def _number(value: object, low: int, high: int) -> int:
+def _field_text(name: str, field: object) -> str:
+    """Write a field the way APScheduler's own str() does, but for what str() loses."""
+    if type(field) is not records.FieldRecord:
+        raise RefusedPickleError("has an odd field")
+    state = field.attributes()
+    expressions = state["expressions"]
+    if state["name"] != name or type(expressions) is not list or not 0 < len(expressions) <= _MAX_EXPRESSIONS:
+        raise RefusedPickleError("has an odd field")
+    return ",".join([_expression_text(expression) for expression in expressions])
+
+
+def _expression_text(record: object) -> str:
+    if not isinstance(record, records.Record):
+        raise RefusedPickleError("has an odd expression")
+    writer = _WRITERS.get(type(record))
+    if writer is None:
+        raise RefusedPickleError("has an odd expression")
+    return writer(record.attributes())
+
+
+def _all_text(state: Mapping[str, Any]) -> str:
+    step = state["step"]
+    return "*" if step is None else f"*/{_number(step, low=1)}"
+
+
+def _range_text(state: Mapping[str, Any]) -> str:
+    low, high, step = _number(state["first"]), state["last"], state["step"]
+    if low == high:
+        return str(low)  # `0-0/5` is 0 alone, where APScheduler's str() says `0/5`
+    if step is not None:
+        return f"{low}{'' if high is None else f'-{_number(high)}'}/{_number(step, low=1)}"
+    return f"{low}-{_number(high)}"
+
+
+def _named_range_text(names: list[str], first_number: int) -> Callable[[Mapping[str, Any]], str]:
+    def text(state: Mapping[str, Any]) -> str:
+        low, high = (_name(names, state[end], first_number) for end in ("first", "last"))
+        if state["step"] is not None:
+            raise RefusedPickleError("has an odd expression")
+        return low if low == high else f"{low}-{high}"
+
+    return text
+
+
+def _position_text(state: Mapping[str, Any]) -> str:
+    return f"{_name(_POSITIONS, state['option_num'])} {_name(WEEKDAYS, state['weekday'])}"
+
+
+def _name(names: list[str], number: object, first_number: int = 0) -> str:
+    return names[_number(number, low=first_number, high=first_number + len(names) - 1) - first_number]
+
+
+def _number(value: object, *, low: int = 0, high: int = _MAX_NUMBER) -> int:
     if type(value) is not int or not low <= value <= high:
         raise RefusedPickleError("has an odd number in a field")
     return value
 
 
-def read_trigger(record: object, *, nesting: int = 0) -> Trigger:
-    """Return the port's trigger for a loaded one. Raises RefusedPickleError."""
-    if nesting > _MAX_NESTING or not isinstance(record, records.Record) or not isinstance(record.state, dict):
-        raise RefusedPickleError("has an odd trigger")
-    reader = _READERS.get(type(record))
-    if reader is None:
-        raise RefusedPickleError("has an odd trigger")
-    try:
-        return reader(record.state, nesting)
-    except KeyError:
-        raise RefusedPickleError("has an incomplete trigger") from None
-
-
-def _read_cron(state: Mapping[str, Any], nesting: int) -> Trigger:
-    del nesting
-    fields = state["fields"]
-    if type(fields) is not list:
-        raise RefusedPickleError("has odd fields")
-    texts = dict(_field_text(field) for field in fields)
-    if tuple(texts) != StockCronTrigger.FIELD_NAMES:
-        raise RefusedPickleError("has odd fields")
-    return CronTrigger(
-        timezone=zone_name(state["timezone"]),
-        start_at=_optional_moment(state["start_date"]),
-        end_at=_optional_moment(state["end_date"]),
-        jitter=_jitter(state.get("jitter")),
-        **texts,
-    )
-
-
-def _field_text(field: object) -> tuple[str, str]:
-    if type(field) is not records.FieldRecord or not isinstance(field.state, dict):
-        raise RefusedPickleError("has an odd field")
-    name, expressions = field.state["name"], field.state["expressions"]
-    if type(name) is not str or type(expressions) is not list or not expressions:
-        raise RefusedPickleError("has an odd field")
-    return name, ",".join(_expression_text(expression) for expression in expressions)
-
-
-def _expression_text(record: object) -> str:
-    """Write an expression the way APScheduler's own str() does."""
-    if not isinstance(record, records.Record):
-        raise RefusedPickleError("has an odd expression")
-    state = record.state or {}
-    if type(record) is records.LastDayOfMonthExpressionRecord:
-        return "last"
-    if type(record) is records.WeekdayPositionExpressionRecord:
-        position = _number(state["option_num"], 0, len(_POSITIONS) - 1)
-        return f"{_POSITIONS[position]} {WEEKDAYS[_number(state['weekday'], 0, 6)]}"
-    step = state.get("step")
-    suffix = "" if step is None else f"/{_number(step, 1, 9999)}"
-    if type(record) is records.AllExpressionRecord:
-        return f"*{suffix}"
-    low, high = state["first"], state["last"]
-    if type(record) is records.MonthRangeExpressionRecord:
-        return _range_text(low, high, lambda value: MONTHS[_number(value, 1, 12) - 1])
-    if type(record) is records.WeekdayRangeExpressionRecord:
-        return _range_text(low, high, lambda value: WEEKDAYS[_number(value, 0, 6)])
-    if type(record) is records.RangeExpressionRecord:
-        return _range_text(low, high, lambda value: str(_number(value, 0, 9999))) + suffix
-    raise RefusedPickleError("has an odd expression")
-
-
-def _range_text(low: object, high: object, text: Callable[[object], str]) -> str:
-    return text(low) if high is None or high == low else f"{text(low)}-{text(high)}"
-
-
-def _read_interval(state: Mapping[str, Any], nesting: int) -> Trigger:
-    del nesting
-    interval = span(state["interval"])
-    if interval <= timedelta(0):
-        raise RefusedPickleError("has an interval that goes nowhere")
-    return IntervalTrigger(
-        interval=interval,
-        start_at=moment(state["start_date"]),
-        timezone=zone_name(state["timezone"]),
-        end_at=_optional_moment(state["end_date"]),
-        jitter=_jitter(state.get("jitter")),
-    )
-
-
-def _read_date(state: Mapping[str, Any], nesting: int) -> Trigger:
-    del nesting
-    return DateTrigger(run_at=moment(state["run_date"]))
-
-
-def _read_combined(kind: Any) -> Callable[[Mapping[str, Any], int], Trigger]:
-    def read(state: Mapping[str, Any], nesting: int) -> Trigger:
-        parts = state["triggers"]
-        if type(parts) is not list or not parts:
-            raise RefusedPickleError("has an odd trigger")
-        triggers = []
-        for part in parts:
-            if type(part) is not tuple or len(part) != 2 or part[0] not in _COMBINED:  # noqa: PLR2004  (ref, state)
-                raise RefusedPickleError("has an odd trigger")
-            record = _COMBINED[part[0]]()
-            record.state = part[1]
-            triggers.append(read_trigger(record, nesting=nesting + 1))
-        return CombinedTrigger(kind=kind, triggers=tuple(triggers), jitter=_jitter(state.get("jitter")))
-
-    return read
-
-
-_READERS: Mapping[type, Callable[[Mapping[str, Any], int], Trigger]] = {
-    records.CronTriggerRecord: _read_cron,
-    records.IntervalTriggerRecord: _read_interval,
-    records.DateTriggerRecord: _read_date,
-    records.OrTriggerRecord: _read_combined("or"),
-    records.AndTriggerRecord: _read_combined("and"),
+_WRITERS: Mapping[type[records.Record], Callable[[Mapping[str, Any]], str]] = {
+    records.AllExpressionRecord: _all_text,
+    records.RangeExpressionRecord: _range_text,
+    records.MonthRangeExpressionRecord: _named_range_text(MONTHS, 1),
+    records.WeekdayRangeExpressionRecord: _named_range_text(WEEKDAYS, 0),
+    records.WeekdayPositionExpressionRecord: _position_text,
+    records.LastDayOfMonthExpressionRecord: lambda _: "last",
 }
-
-
-@lru_cache(maxsize=4096)
-def stock_trigger(trigger: Trigger) -> Any:
-    """Return APScheduler's own trigger that means the same; shared between callers, so not to be changed."""
-    if isinstance(trigger, CronTrigger):
-        return _stock_cron(trigger)
-    if isinstance(trigger, IntervalTrigger):
-        tz = zone(trigger.timezone)
-        return StockIntervalTrigger(
-            days=trigger.interval.days,
-            seconds=trigger.interval.seconds + trigger.interval.microseconds / 1e6,
-            start_date=trigger.start_at.astimezone(tz),
-            end_date=None if trigger.end_at is None else trigger.end_at.astimezone(tz),
-            timezone=tz,
-            jitter=trigger.jitter,
-        )
-    if isinstance(trigger, DateTrigger):
-        return StockDateTrigger(run_date=trigger.run_at, timezone=trigger.run_at.tzinfo or UTC)
-    parts = [stock_trigger(part) for part in trigger.triggers]
-    return (OrTrigger if trigger.kind == "or" else AndTrigger)(parts, jitter=trigger.jitter)
-
-
-def _stock_cron(trigger: CronTrigger) -> StockCronTrigger:
-    tz = zone(trigger.timezone)
-    stock = StockCronTrigger(
-        **{name: getattr(trigger, name) for name in StockCronTrigger.FIELD_NAMES},
-        timezone=tz,
-        start_date=None if trigger.start_at is None else trigger.start_at.astimezone(tz),
-        end_date=None if trigger.end_at is None else trigger.end_at.astimezone(tz),
-        jitter=trigger.jitter,
-    )
-    # As `from_crontab` leaves them: what a crontab has no column for counts as not given.
-    for field, default in zip(stock.fields, ("*", None, None, "*", None, None, None, "0"), strict=True):
-        field.is_default = str(field) == default
-    return stock
