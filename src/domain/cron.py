@@ -22,6 +22,7 @@ MAX_LENGTH = 512
 _LONGEST_ZONE = 64
 _COLUMNS = 5
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+\-]*(?:/[A-Za-z0-9_+\-]+)*")
+_NOT_ZONES = {"localtime", "posix", "posixrules", "right"}  # files beside the zones, or zones with leap seconds
 _PRINTABLE = re.compile(r"[\x20-\x7e\t]*")
 _PART = re.compile(r"(?:(\*)|([0-9]+|[a-z]+)(?:-([0-9]+|[a-z]+))?)(?:/([0-9]+))?")
 _ALIASES = {
@@ -83,7 +84,7 @@ _STOCK_COLUMNS = (*_STANDARD_COLUMNS[:4], _Column("day_of_week", 0, 6, WEEKDAYS)
 
 def validate_timezone(name: str) -> str:
     """Return `name` if it is an IANA time zone known here. Raises InvalidScheduleError."""
-    if len(name) <= _LONGEST_ZONE and _ZONE.fullmatch(name):
+    if len(name) <= _LONGEST_ZONE and _ZONE.fullmatch(name) and name.split("/", maxsplit=1)[0] not in _NOT_ZONES:
         try:
             ZoneInfo(name)
         except (OSError, ValueError, LookupError):
@@ -184,10 +185,9 @@ def _clock_text(column: _Column, typed: str, values: frozenset[int]) -> str:
     step = int(first.partition("/")[2] or 1)
     if step == 1:
         return "*"
-    if step > column.high - column.low:
-        return f"{column.low},{_runs(values)}"
+    star = f"*/{step}" if step <= column.high - column.low else f"{column.low},{column.low}"
     rest = values - frozenset(range(column.low, column.high + 1, step))
-    return f"*/{step},{_runs(rest)}" if rest else f"*/{step}"
+    return f"{star},{_runs(rest)}" if rest else star
 
 
 def _text(values: frozenset[int], *, full: _Column) -> str:

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger as StockTrigger
 from croniter import croniter
@@ -10,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.cron import CronDialect, parse_cron
+from domain.cron_fields import POSITIONS, WEEKDAYS, field_values
 from domain.errors import InvalidScheduleError
-from domain.fire_times import fire_times, latest_fire_time, next_fire_time
+from domain.fire_times import Search, fire_times, latest_fire_time, next_fire_time
 from ports.triggers import CronTrigger
 
 ZONES = ["UTC", "America/New_York", "Europe/London", "Australia/Lord_Howe", "Pacific/Apia", "America/Sao_Paulo"]
@@ -32,6 +34,43 @@ def column(low: int, high: int) -> st.SearchStrategy[str]:
 
 
 expressions = st.tuples(column(0, 59), column(0, 23), column(1, 28), column(1, 12), column(0, 7)).map(" ".join)
+
+
+def stock_column(name: str, low: int, high: int) -> st.SearchStrategy[str]:
+    """Return a strategy for one field's text that stock APScheduler takes."""
+
+    def taken(text: str) -> bool:
+        try:
+            StockTrigger(timezone=UTC, **{name: text})
+        except ValueError:
+            return False
+        return True
+
+    return column(low, high).filter(taken)
+
+
+stock_days = st.one_of(
+    stock_column("day", 1, 28),
+    st.just("last"),
+    st.tuples(st.sampled_from(POSITIONS), st.sampled_from(WEEKDAYS)).map(" ".join),
+)
+stock_weekdays = st.one_of(
+    st.just("*"), st.sampled_from(WEEKDAYS), st.sampled_from(["mon-fri", "wed-sun", "0-2", "1,3,sat", "*/2", "2/2"])
+)
+stock_fields = st.fixed_dictionaries(
+    {
+        "hour": stock_column("hour", 0, 23),
+        "minute": st.one_of(stock_column("minute", 0, 59), st.just("7/9")),
+        "day": st.one_of(st.just("*"), st.lists(stock_days, min_size=1, max_size=3).map(",".join)),
+    },
+    optional={
+        "year": st.sampled_from(["*/2", "2018-2030", "2020,2033", "2001/3"]),
+        "month": st.one_of(stock_column("month", 1, 12), st.sampled_from(["feb", "jan-mar,dec"])),
+        "week": st.sampled_from(["*/2", "1", "53", "52,53,1-3", "10-40/5"]),
+        "day_of_week": stock_weekdays,
+        "second": st.sampled_from(["0", "*/20", "5,35"]),
+    },
+)
 moments = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)).map(  # noqa: DTZ001  made aware at once
     lambda naive: naive.replace(tzinfo=UTC)
 )
@@ -41,8 +80,38 @@ moments = st.datetimes(datetime(2015, 1, 1), datetime(2035, 1, 1)).map(  # noqa:
 @given(expressions, st.sampled_from(ZONES), moments)
 def test_fire_times_are_after_and_strictly_increase(text: str, zone: str, after: datetime) -> None:
     """Never the same instant twice, never backwards."""
-    found = fire_times(parse_cron(text, timezone=zone), after, 8)
+    found = [at.astimezone(UTC) for at in fire_times(parse_cron(text, timezone=zone), after, 8)]
     assert all(earlier < later for earlier, later in pairwise([after, *found]))
+
+
+@settings(max_examples=80, deadline=None)
+@given(expressions, st.sampled_from(ZONES), moments)
+def test_the_clock_shows_the_fields_away_from_transitions(text: str, zone: str, after: datetime) -> None:
+    """Where no clock changes for a day around, the minute, hour and month are those asked for."""
+    trigger = parse_cron(text, timezone=zone)
+    for at in fire_times(trigger, after, 8):
+        if (at - timedelta(days=1)).utcoffset() == (at + timedelta(days=1)).utcoffset():
+            assert at.second == 0
+            assert at.minute in field_values(trigger.minute, 0, 59)
+            assert at.hour in field_values(trigger.hour, 0, 23)
+            assert at.month in field_values(trigger.month, 1, 12)
+
+
+@settings(max_examples=150, deadline=None)
+@given(stock_fields, moments)
+def test_a_stored_row_fires_as_stock_apscheduler_fires_it(fields: dict[str, str], after: datetime) -> None:
+    """Whatever grammar a row holds in its eight fields; what the original finds we find, within the same bound."""
+    stock = StockTrigger(timezone=UTC, end_date=after + timedelta(days=9 * 366), **fields)
+    texts: dict[str, Any] = {field.name: str(field) for field in stock.fields}
+    trigger = CronTrigger(timezone="UTC", end_at=after + timedelta(days=9 * 366), **texts)
+    search, moment = Search(), after
+    for found in fire_times(trigger, after, 4):
+        assert next_fire_time(trigger, moment, search=search) == found
+        moment = stock.get_next_fire_time(None, moment + timedelta(microseconds=1))
+        assert found == moment
+    assert search.steps < 4 * 600
+    if not fire_times(trigger, moment, 1):
+        assert stock.get_next_fire_time(None, moment + timedelta(microseconds=1)) is None
 
 
 @settings(max_examples=80, deadline=None)
