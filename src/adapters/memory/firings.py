@@ -185,6 +185,7 @@ class MemoryFiringLedger(FailsOnDemand):
         entry = self.entries.get(firing_id)
         if entry is None or entry.record.state not in _RESENDABLE:
             return False
+        entry.cancelled = False
         entry.record = replace(entry.record, state=FiringState.WAITING, finished_at=None, attempt_at=now)
         return True
 

@@ -22,6 +22,8 @@ def _now_due(job: Job, now: datetime) -> bool:
 class MemoryJobStore(FailsOnDemand):
     """Jobs in a dict, `jobs` by id; `rows_left_alone` by id stand for rows that can't be read.
 
+    `unmet` are the due times of those rows that no claim has met yet; met ones are not reported again.
+
     The ledger may be any: recording a firing there is the claim, so that replicas with a memory store each
     still run every due time once between them.
     """
@@ -31,6 +33,7 @@ class MemoryJobStore(FailsOnDemand):
         self.name = name
         self.jobs: dict[str, Job] = {}
         self.rows_left_alone: dict[str, UnreadableRow] = {}
+        self.unmet: dict[str, datetime] = {}
         self._ledger = ledger
         self._woken = woken
 
@@ -107,7 +110,11 @@ class MemoryJobStore(FailsOnDemand):
                 self.jobs.pop(job.id, None)
             else:
                 self.jobs[job.id] = replace(job, next_run_at=advance.next_run_at)
-        return Claim(firings=firings, taken=len(due))
+        met = [row_id for row_id, due_at in self.unmet.items() if due_at <= now][: limit - len(due)]
+        for row_id in met:
+            del self.unmet[row_id]
+        unreadable = [self.rows_left_alone[row_id] for row_id in met]
+        return Claim(firings=firings, taken=len(due) + len(met), unreadable=unreadable)
 
     async def unreadable(self) -> AsyncIterator[UnreadableRow]:
         """Yield the rows left alone."""

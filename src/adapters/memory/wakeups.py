@@ -13,10 +13,11 @@ class MemoryWakeUps:
     async def wait(self, timeout: float) -> bool:  # noqa: ASYNC109  the port's own signature
         """Return True as soon as somebody woke us, False after `timeout` seconds."""
         self._loop = asyncio.get_running_loop()
-        try:
-            await asyncio.wait_for(self._woken.wait(), timeout)
-        except TimeoutError:
-            return False
+        if not self._woken.is_set():
+            try:
+                await asyncio.wait_for(self._woken.wait(), timeout)
+            except TimeoutError:
+                return False
         self._woken.clear()
         return True
 

@@ -1,0 +1,225 @@
+"""The ledger of firings in PostgreSQL.
+
+One table, pruned in small batches, rather than partitions by time. Partitions would have to be cut by the due
+time, since the identity of a firing holds it: one that is late, or comes from a clock that stepped, would need a
+partition that is not there, and successes and failures, which are kept for different times, lie in the same ones.
+A batch of deletes along an index costs about what the inserts did, and needs no DDL while the service runs.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from adapters.postgres.database import Database, Lane
+from adapters.postgres.firing_rows import FIRING, RECORD, insert_firings, payload_bytes, to_firing, to_record
+from adapters.postgres.leases import require_alive
+from adapters.postgres.literals import array
+from adapters.postgres.names import escaped, job_key, user_key
+from ports.clock import Clock
+from ports.firings import Firing, FiringRecord, FiringState, NewFiring, Outcome, Retention
+from ports.jobs import StoreName
+
+_PICK_UP = f"""
+    WITH due AS MATERIALIZED (
+        SELECT id, attempt_at FROM {{firings}} WHERE attempt_at <= %(now)s
+        ORDER BY attempt_at, id LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ), picked AS (
+        UPDATE {{firings}} AS f SET state = 'leased', owner = %(owner)s, attempt_at = NULL
+        FROM due WHERE f.id = due.id RETURNING f.*, due.attempt_at AS was_due
+    )
+    SELECT {FIRING} FROM picked AS f ORDER BY f.was_due, f.id
+"""  # noqa: S608  column names of ours
+_STRANDED = f"""
+    SELECT {FIRING} FROM {{firings}} AS f
+    WHERE f.owner = %(owner)s AND f.id <> ALL (%(holding)s::bigint[]) ORDER BY f.id
+"""  # noqa: S608  column names of ours
+_STOPPED = "(f.cancelled AND NOT o.final)"  # its job was removed or paused meanwhile
+_SETTLE = f"""
+    UPDATE {{firings}} AS f SET
+        owner = NULL,
+        state = CASE WHEN {_STOPPED} THEN 'cancelled' ELSE o.state END,
+        attempt_at = CASE WHEN NOT {_STOPPED} THEN o.attempt_at END,
+        finished_at = CASE WHEN {_STOPPED} OR o.final THEN o.finished_at END,
+        payload = CASE WHEN NOT {_STOPPED} AND o.state IN ('waiting', 'held', 'failed', 'dead') THEN f.payload END,
+        dispatched_at = coalesce(o.dispatched_at, f.dispatched_at),
+        attempts = o.attempts, execution_id = o.execution_id, code = o.code, error = o.error
+    FROM unnest(
+        %(ids)s::bigint[], %(states)s::text[], %(final)s::bool[], %(dispatched)s::timestamptz[],
+        %(finished)s::timestamptz[], %(attempts)s::int[], %(executions)s::text[], %(codes)s::text[],
+        %(errors)s::text[], %(attempt_at)s::timestamptz[]
+    ) AS o (id, state, final, dispatched_at, finished_at, attempts, execution_id, code, error, attempt_at)
+    WHERE f.id = o.id AND f.owner = %(owner)s AND f.attempts = o.attempts - 1
+    RETURNING f.id
+"""  # noqa: S608  texts of ours
+_RESEND = """
+    WITH sent AS (
+        UPDATE {firings} SET state = 'waiting', attempt_at = %(now)s, finished_at = NULL, cancelled = false
+        WHERE id = %(id)s AND state IN ('failed', 'dead', 'held') RETURNING id
+    )
+    SELECT id, pg_notify(%(channel)s, '') FROM sent
+"""
+_COUNTS = """
+    SELECT state, count(*) FROM {firings}
+    WHERE state IN ('waiting', 'held', 'failed', 'dead', 'cancelled', 'dropped') GROUP BY state
+    UNION ALL SELECT 'leased', count(*) FROM {firings} WHERE owner IS NOT NULL
+"""
+_PRUNE = """
+    DELETE FROM {firings} WHERE id = ANY (ARRAY(
+        SELECT id FROM {firings} WHERE state IN %(states)s AND finished_at < %(before)s
+        ORDER BY finished_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED
+    ))
+"""
+_SUCCESSFUL = (FiringState.SUCCEEDED.value,)
+_UNSUCCESSFUL = tuple(
+    state.value for state in (FiringState.FAILED, FiringState.DEAD, FiringState.CANCELLED, FiringState.DROPPED)
+)
+_OPEN = frozenset({FiringState.LEASED, FiringState.WAITING, FiringState.HELD})
+
+
+class PostgresFiringLedger:
+    """Firings in `scheduler_firings`, leased to the replicas of `scheduler_replicas`."""
+
+    def __init__(self, database: Database, *, clock: Clock) -> None:
+        self._database = database
+        self._names = database.names
+        self._clock = clock
+
+    async def record(self, firings: Sequence[NewFiring], *, store: str, owner: str) -> Sequence[Firing]:
+        """Record firings, leased to `owner`; return those not recorded before."""
+        encoded = [(firing, payload_bytes(firing.payload)) for firing in firings]
+        now = self._clock.now()
+
+        def insert(connection: Connection) -> Sequence[Firing]:
+            require_alive(connection, self._names, owner)
+            return insert_firings(connection, self._names, encoded, store=store, owner=owner, now=now)
+
+        return await self._database.run(Lane.ENGINE, insert)
+
+    async def pick_up(self, *, now: datetime, limit: int, owner: str) -> Sequence[Firing]:
+        """Lease waiting and held firings whose time has come, soonest first."""
+        return await self._leased(_PICK_UP, owner, now=now, limit=limit)
+
+    async def stranded(self, *, owner: str, holding: frozenset[int]) -> Sequence[Firing]:
+        """Return the firings leased to `owner` that it doesn't know of."""
+        return await self._leased(_STRANDED, owner, holding=array(holding))
+
+    async def _leased(self, statement: str, owner: str, **parameters: Any) -> Sequence[Firing]:
+        def read(connection: Connection) -> Sequence[Firing]:
+            require_alive(connection, self._names, owner)
+            rows = connection.exec_driver_sql(self._names.sql(statement), {"owner": owner, **parameters})
+            return [to_firing(row) for row in rows]
+
+        return await self._database.run(Lane.ENGINE, read)
+
+    async def next_attempt(self) -> datetime | None:
+        """Return the earliest `attempt_at` of the waiting and held firings."""
+        statement = self._names.sql("SELECT min(attempt_at) FROM {firings} WHERE attempt_at IS NOT NULL")
+
+        def read(connection: Connection) -> datetime | None:
+            found: datetime | None = connection.exec_driver_sql(statement).scalar_one()
+            return found
+
+        return await self._database.run_statement(Lane.ENGINE, read)
+
+    async def settle(self, outcomes: Sequence[Outcome], *, owner: str) -> frozenset[int]:
+        """Write outcomes of firings that `owner` leases."""
+        # A firing's second outcome in one call would fail the fence after the first.
+        first = list({outcome.firing_id: outcome for outcome in reversed(outcomes)}.values())
+        if not first:
+            return frozenset()
+        parameters = {
+            "owner": owner,
+            "ids": array(outcome.firing_id for outcome in first),
+            "states": array(outcome.state.value for outcome in first),
+            "final": array(outcome.state not in _OPEN for outcome in first),
+            "dispatched": array(outcome.dispatched_at for outcome in first),
+            "finished": array(outcome.finished_at for outcome in first),
+            "attempts": array(outcome.attempts for outcome in first),
+            "executions": array(escaped(outcome.execution_id) for outcome in first),
+            "codes": array(escaped(outcome.code) for outcome in first),
+            "errors": array(escaped(outcome.error) for outcome in first),
+            "attempt_at": array(outcome.attempt_at if outcome.state in _OPEN else None for outcome in first),
+        }
+
+        def write(connection: Connection) -> frozenset[int]:
+            rows = connection.exec_driver_sql(self._names.sql(_SETTLE), parameters)
+            return frozenset(firing_id for (firing_id,) in rows)
+
+        return await self._database.run_statement(Lane.ENGINE, write)
+
+    async def history(
+        self,
+        *,
+        job_id: str | None = None,
+        user_id: str | None = None,
+        states: frozenset[FiringState] | None = None,
+        limit: int = 100,
+        before_id: int | None = None,
+    ) -> Sequence[FiringRecord]:
+        """Return firings that match, newest first."""
+        conditions = ["true"]
+        if job_id is not None:
+            # A job's key needs its store; ids are unique within one, and every store may be asked for.
+            conditions.append("f.job_key = ANY (%(job_keys)s::uuid[]) AND f.job_id = %(job_id)s")
+        if user_id is not None:
+            conditions.append("f.user_key = %(user_key)s AND f.user_id = %(user_id)s")
+        if before_id is not None:
+            conditions.append("f.id < %(before_id)s")
+        parameters = {
+            "job_keys": None if job_id is None else array(job_key(store, job_id) for store in StoreName),
+            "job_id": job_id,
+            "user_key": None if user_id is None else user_key(user_id),
+            "user_id": escaped(user_id),
+            "before_id": before_id,
+            "limit": limit,
+        }
+        statement = self._names.sql(_history(" AND ".join(conditions), states))
+
+        def read(connection: Connection) -> Sequence[FiringRecord]:
+            return [to_record(row) for row in connection.exec_driver_sql(statement, parameters)]
+
+        return await self._database.run_statement(Lane.RPC, read)
+
+    async def resend(self, firing_id: int, *, now: datetime) -> bool:
+        """Make a failed, dead or held firing wait for dispatch at once, and wake the replicas."""
+        parameters = {"id": firing_id, "now": now, "channel": self._database.channel}
+
+        def write(connection: Connection) -> bool:
+            return connection.exec_driver_sql(self._names.sql(_RESEND), parameters).first() is not None
+
+        return await self._database.run_statement(Lane.RPC, write)
+
+    async def counts(self) -> Mapping[FiringState, int]:
+        """Count firings by state, succeeded ones left out."""
+
+        def read(connection: Connection) -> Mapping[FiringState, int]:
+            found: dict[str, int] = {row[0]: row[1] for row in connection.exec_driver_sql(self._names.sql(_COUNTS))}
+            return {state: found.get(state.value, 0) for state in FiringState if state is not FiringState.SUCCEEDED}
+
+        return await self._database.run_statement(Lane.RPC, read)
+
+    async def prune(self, *, now: datetime, keep: Retention, limit: int) -> int:
+        """Delete finished firings that are old enough."""
+
+        def delete(connection: Connection) -> int:
+            deleted = 0
+            for states, age in ((_SUCCESSFUL, keep.successes), (_UNSUCCESSFUL, keep.failures)):
+                parameters = {"states": states, "before": now - age, "limit": limit - deleted}
+                deleted += connection.exec_driver_sql(self._names.sql(_PRUNE), parameters).rowcount
+            return deleted
+
+        return await self._database.run(Lane.ENGINE, delete)
+
+
+def _history(condition: str, states: frozenset[FiringState] | None) -> str:
+    """Return the query; one leg a state, so that each is read along an index however many successes there are."""
+    select = f"SELECT {RECORD} FROM {{firings}} AS f WHERE {condition}"  # noqa: S608  texts of ours
+    order = "ORDER BY id DESC LIMIT %(limit)s"
+    if states is None:
+        return f"{select} {order}"
+    if not states:
+        return f"{select} AND false {order}"
+    legs = " UNION ALL ".join(f"({select} AND f.state = '{state.value}' {order})" for state in sorted(states))
+    return f"SELECT * FROM ({legs}) AS f {order}"  # noqa: S608  texts of ours

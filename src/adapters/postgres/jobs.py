@@ -1,0 +1,157 @@
+"""APScheduler's job tables as job stores."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import datetime, timedelta
+
+from sqlalchemy import Connection
+
+from adapters.apscheduler.job_state import decode
+from adapters.postgres.claims import ClaimTransaction
+from adapters.postgres.database import Database, Lane
+from adapters.postgres.firing_rows import cancel_firings
+from adapters.postgres.job_pages import JobPages, Page
+from adapters.postgres.job_rows import JobRows, due_moment
+from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
+from ports.clock import Clock
+from ports.jobs import Claim, FiringPlan, Job, JobKind, StoreName, UnreadableRow
+
+_NEXT_DUE = f"""
+    SELECT j.next_run_time FROM {{jobs}} AS j WHERE j.next_run_time IS NOT NULL AND {NOT_QUARANTINED}
+    ORDER BY j.next_run_time LIMIT 1
+"""  # noqa: S608  texts of ours
+_MAY_MOVE_WITHIN = timedelta(hours=1)  # no listing takes longer, so later jobs can't be claimed during it
+
+
+class PostgresJobStore:
+    """One of APScheduler's tables. Ours beside it hold the firings and what is known of unreadable rows.
+
+    Calls of users go through the RPC lane, those of the engine through its own.
+    """
+
+    def __init__(
+        self, name: StoreName, *, database: Database, clock: Clock, notify_within_secs: float = 60.0
+    ) -> None:
+        self.name = name
+        self._database = database
+        self._clock = clock
+        names = database.names
+        self._rows = JobRows(names, name, channel=database.channel, notify_within_secs=notify_within_secs)
+        self._pages = JobPages(names, name)
+        self._claim = ClaimTransaction(names, name)
+        self._next_due = names.sql(_NEXT_DUE, store=name)
+
+    async def put(self, job: Job) -> bool:
+        """Store `job`, replacing a readable one of the same id."""
+        if await self._database.run_statement(Lane.RPC, lambda connection: self._rows.insert(connection, job)):
+            return True
+        return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job))
+
+    def _replace(self, connection: Connection, job: Job) -> bool:
+        found = self._rows.read(connection, job.id, lock=True)
+        if isinstance(found, UnreadableRow):
+            return False
+        if found is None:
+            # Deleted since the insert failed. Whoever inserts between these two wins over us.
+            return self._rows.insert(connection, job) or self._replace(connection, job)
+        return self._rows.update(connection, job)
+
+    async def get(self, job_id: str) -> Job | None:
+        """Return the job, or None."""
+        found = await self._database.run_statement(Lane.RPC, lambda connection: self._rows.read(connection, job_id))
+        return found if isinstance(found, Job) else None
+
+    async def change(self, job_id: str, *, change: Callable[[Job], Job | None]) -> Job | None:
+        """Replace a job by what `change` makes of it; a database conflict may call `change` again."""
+
+        def work(connection: Connection) -> Job | None:
+            job = self._rows.read(connection, job_id, lock=True)
+            if not isinstance(job, Job):
+                return None
+            changed = change(job)
+            if changed is None:
+                return job
+            self._rows.update(connection, changed)
+            if changed.next_run_at is None:
+                self._cancel_firings(connection, job_id)
+            return changed
+
+        return await self._database.run(Lane.RPC, work)
+
+    async def remove(self, job_id: str, *, allow: Callable[[Job], None]) -> Job | None:
+        """Delete a job that `allow` lets go."""
+
+        def work(connection: Connection) -> Job | None:
+            job = self._rows.read(connection, job_id, lock=True)
+            if not isinstance(job, Job):
+                return None
+            allow(job)
+            self._rows.delete(connection, job_id)
+            self._cancel_firings(connection, job_id)
+            return job
+
+        return await self._database.run(Lane.RPC, work)
+
+    def _cancel_firings(self, connection: Connection, job_id: str) -> None:
+        # A claim of this job was waited for by the row's lock, so its firing is seen here.
+        cancel_firings(
+            connection, self._database.names, store=self.name.value, job_id=job_id, now=self._clock.now()
+        )
+
+    async def list(
+        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+    ) -> AsyncIterator[Job]:
+        """Yield the graph execution jobs that match, in order.
+
+        Page by page, so that a slow reader holds no connection. A job that fires meanwhile moves down the order
+        and is yielded once all the same.
+        """
+        movable_until = self._clock.now() + _MAY_MOVE_WITHIN
+        yielded: set[str] = set()
+        page: Page | None = self._pages.first()
+        while page is not None:
+            rows, page = await self._database.run_statement(Lane.RPC, self._pages.reader(page, include_paused))
+            for row_id, state, next_run_time in rows:
+                job = decode(row_id, state, next_run_time)
+                if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
+                    continue
+                if job.next_run_at is not None and job.next_run_at < movable_until:
+                    yielded.add(job.id)
+                yield job
+
+    async def next_due(self) -> datetime | None:
+        """Return the earliest due time."""
+        parameters = {"store": self.name.value, "checked_after": self._clock.now() - RECHECK_AFTER}
+
+        def read(connection: Connection) -> datetime | None:
+            seconds = connection.exec_driver_sql(self._next_due, parameters).scalar()
+            return None if seconds is None else due_moment(seconds)
+
+        return await self._database.run_statement(Lane.ENGINE, read)
+
+    async def claim_due(self, *, now: datetime, limit: int, owner: str, plan: FiringPlan) -> Claim:
+        """Advance due jobs and record their firings, soonest first."""
+        claimed_at = self._clock.now()
+        return await self._database.run(
+            Lane.ENGINE,
+            lambda connection: self._claim(
+                connection, now=now, limit=limit, owner=owner, plan=plan, claimed_at=claimed_at
+            ),
+        )
+
+    async def unreadable(self) -> AsyncIterator[UnreadableRow]:
+        """Yield every row that is left alone."""
+        page: Page | None = self._pages.first()
+        while page is not None:
+            rows, page = await self._database.run_statement(Lane.RPC, self._pages.reader(page, paused=True))
+            for row_id, state, next_run_time in rows:
+                found = decode(row_id, state, next_run_time)
+                if isinstance(found, UnreadableRow):
+                    yield found
+
+
+def _matches(job: Job, user_id: str | None, graph_id: str | None) -> bool:
+    return (
+        job.kind is JobKind.EXECUTE_GRAPH
+        and user_id in (None, job.kwargs.get("user_id"))
+        and graph_id in (None, job.kwargs.get("graph_id"))
+    )

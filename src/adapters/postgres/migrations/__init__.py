@@ -1,0 +1,1 @@
+"""Versioned migrations of this service's own tables; APScheduler's are not ours to change."""
