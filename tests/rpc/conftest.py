@@ -8,15 +8,25 @@ import pytest
 from adapters.memory.clock import SettableClock
 from adapters.memory.firings import MemoryFiringLedger
 from adapters.memory.jobs import MemoryJobStore
+from adapters.postgres.database import Database
+from adapters.postgres.jobs import PostgresJobStore
 from ports.jobs import JobStore, StoreName
+from tests.postgres import SCHEMA, session_server
 from tests.rpc.serving import NOW, World, in_process, served
 
 
 @pytest.fixture(params=["memory"])
-def jobs(request: pytest.FixtureRequest) -> JobStore:
-    """Return an empty execution store, one per kind in `params`."""
-    assert request.param == "memory"
-    return MemoryJobStore(StoreName.EXECUTION, ledger=MemoryFiringLedger(SettableClock(NOW)))
+async def jobs(request: pytest.FixtureRequest) -> AsyncIterator[JobStore]:
+    """Return an empty execution store; modules that `ON_EACH_STORE` marks run over each kind."""
+    clock = SettableClock(NOW)
+    if request.param == "memory":
+        yield MemoryJobStore(StoreName.EXECUTION, ledger=MemoryFiringLedger(clock))
+        return
+    url = session_server().new_database()
+    database = Database(url, schema=SCHEMA)
+    yield PostgresJobStore(StoreName.EXECUTION, database=database, clock=clock)
+    await database.aclose()
+    session_server().drop(url)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 import uvicorn
 from litestar import Litestar
 
@@ -19,6 +20,9 @@ from domain.models import NotificationJobArgs
 from domain.schedules import Schedules
 from entrypoints.rpc.app import create_app
 from ports.jobs import JobStore
+
+ON_EACH_STORE = pytest.mark.parametrize("jobs", ["memory", "postgres"], indirect=True)
+"""Runs a test over the fake and over PostgreSQL."""
 
 NOW = datetime(2026, 11, 23, 14, 28, 30, tzinfo=UTC)
 """When the recordings were made."""

@@ -10,7 +10,7 @@ import pytest
 
 from ports.jobs import Job, JobKind
 from ports.triggers import DateTrigger
-from tests.rpc.serving import ADD, NOW, World, served
+from tests.rpc.serving import ADD, NOW, ON_EACH_STORE, World, served
 
 JSON = {"content-type": "application/json"}
 PATHS = [
@@ -192,6 +192,7 @@ async def test_what_cannot_be_stored_and_answered_is_refused_and_stores_nothing(
     assert await listed(client) == []
 
 
+@ON_EACH_STORE
 @pytest.mark.parametrize(
     ("path", "body"),
     [
@@ -207,6 +208,7 @@ async def test_ids_that_nobody_has_are_refused(client: httpx.AsyncClient, path: 
     assert list(answer.json()) == ["type", "args"]
 
 
+@ON_EACH_STORE
 @pytest.mark.parametrize("body", [rb'{"user_id":"\ud800"}', b'{"graph_id":"a\\u0000b"}', b'{"user_id":"%"}'])
 async def test_listing_for_odd_ids_finds_nothing(client: httpx.AsyncClient, body: bytes) -> None:
     """Ids are compared whole, whatever they hold."""

@@ -16,7 +16,7 @@ from domain.fire_times import next_fire_time
 from ports.errors import RemoteCallError
 from ports.jobs import Job, JobKind
 from ports.triggers import IntervalTrigger
-from tests.rpc.serving import NOW, World, served
+from tests.rpc.serving import NOW, ON_EACH_STORE, World, served
 from tests.shared import SHARED
 
 Recording = dict[str, Any]
@@ -177,6 +177,7 @@ async def put_system_tasks(world: World) -> None:
         await world.jobs.put(Job(kind, kind, kind, trigger, {}, NOW))
 
 
+@ON_EACH_STORE
 async def test_every_recorded_request_is_answered_as_its_class_demands(world: World) -> None:
     """All of http.jsonl in order: exact answers are equal, cron follows the standard, failures are refusals."""
     await put_system_tasks(world)

@@ -159,13 +159,13 @@ def encode(job: Job) -> bytes:
         job_state = pickle.dumps(
             {
                 "version": _VERSION,
-                "id": job.id,
+                "id": str(job.id),  # of an enum's member, say, which would be pickled by reference
                 "func": FUNCTION_REFERENCES[job.kind],
                 "trigger": stock_trigger(job.trigger),
                 "executor": job.options.executor,
                 "args": job.options.args,
                 "kwargs": kwargs,
-                "name": job.name,
+                "name": str(job.name),
                 "misfire_grace_time": job.options.misfire_grace_time,
                 "coalesce": job.options.coalesce,
                 "max_instances": job.options.max_instances,
