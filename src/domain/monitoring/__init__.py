@@ -1,0 +1,1 @@
+"""The reports on the platform: late executions and failing blocks."""
