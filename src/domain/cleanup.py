@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from ports.clock import Clock
 from ports.files import ExpiringFiles, StorageUnavailable, StoredFile
@@ -77,6 +77,6 @@ def _read_expiry(text: str | None) -> datetime | None:
     """
     try:
         expires_at = datetime.fromisoformat(text or "")
-        return None if expires_at.tzinfo is None else expires_at.astimezone(UTC)
-    except (ValueError, OverflowError):  # astimezone can leave the years that there are
+    except ValueError:
         return None
+    return None if expires_at.tzinfo is None else expires_at

@@ -20,13 +20,17 @@ class Question:
 
 
 class MemoryExecutions(FailsOnDemand):
-    """Answers from `late`, `stats` and `errors` (texts by block id), whatever the window; keeps all `questions`."""
+    """Answers from `late`, `stats` and `errors` (texts by block id), whatever the window; keeps all `questions`.
+
+    A question for the errors of a block in `unsampled` raises what stands there.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.late: list[GraphExecution] = []
         self.stats: list[BlockStats] = []
         self.errors: dict[str, list[str]] = {}
+        self.unsampled: dict[str, Exception] = {}
         self.questions: list[Question] = []
 
     async def queued(self, *, created_from: datetime, created_to: datetime, limit: int) -> Sequence[GraphExecution]:
@@ -46,5 +50,7 @@ class MemoryExecutions(FailsOnDemand):
     ) -> Sequence[str]:
         """Return the block's `errors`, up to the limit."""
         self._raise_if_failing()
+        if block_id in self.unsampled:
+            raise self.unsampled[block_id]
         self.questions.append(Question("failed_node_errors", created_from, created_to, block_id, limit))
         return self.errors.get(block_id, [])[:limit]
