@@ -20,6 +20,8 @@ _RETRY = DEFAULT_RETRY.with_timeout(15.0)
 class GcsBucket:
     """One bucket. Opening it looks for credentials and asks the bucket nothing.
 
+    The library asks for the bucket's own description once, in the background, to label traces; whether that works
+    does not matter here, and DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA=true keeps it from doing so.
     Every method may raise StorageUnavailable, and may be called from several threads at once.
     """
 
@@ -27,7 +29,7 @@ class GcsBucket:
         with _translated():
             # Without a project, which only calls about buckets themselves need.
             self._client = client or storage.Client(project=None)
-        self._bucket = self._client.bucket(name)
+            self._bucket = self._client.bucket(name)
 
     def pages(self) -> Iterator[list[StoredFile]]:
         """Yield pages of files; each is asked for when it is wanted."""
@@ -64,8 +66,11 @@ def _stored_file(blob: storage.Blob) -> StoredFile:
 
 @contextmanager
 def _translated() -> Iterator[None]:
-    """Turn errors of the library into the port's; those of requests, which it lets through, are OSErrors."""
+    """Turn errors of the library into the port's.
+
+    It lets those of requests through, which are OSErrors, and raises ValueError for names that no bucket has.
+    """
     try:
         yield
-    except (GoogleAPIError, GoogleAuthError, OSError) as error:
+    except (GoogleAPIError, GoogleAuthError, OSError, ValueError) as error:
         raise StorageUnavailable(f"Google Cloud Storage: {type(error).__name__}: {error}") from error
