@@ -1,0 +1,271 @@
+"""The running service: one process that answers RPC and fires."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import uvicorn
+import uvloop
+from dependency_injector import providers
+
+from adapters.embedded_postgres import EmbeddedPostgres
+from adapters.postgres import maintenance
+from domain.schedules import Schedules
+from domain.system_tasks import SystemTasks, reconcile, system_jobs
+from entrypoints import logs
+from entrypoints.container import Container, monitoring_settings
+from entrypoints.database_url import DatabaseUrl
+from entrypoints.errors import StartError
+from entrypoints.listening import bind
+from entrypoints.rpc.app import create_app
+from entrypoints.settings import ReceiverKind, Settings
+from ports.errors import PortError, StoreUnavailable
+from ports.jobs import JobStore
+
+logger = logging.getLogger(__name__)
+
+_STUCK_SECS = 90.0
+_FIRST_BACKOFF_SECS = 0.5
+_LONGEST_BACKOFF_SECS = 10.0
+_COUNT_EVERY_SECS = 15.0
+
+
+def serve(settings: Settings, *, system_tasks: bool = True) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises StartError for what keeps it from starting."""
+    logs.configure(settings.log_level)
+    settings.receiver()
+    settings.default_timezone()
+    sockets = bind(settings.pyro_host, settings.execution_scheduler_port)
+    embedded = EmbeddedPostgres(settings.scheduler_data_dir) if settings.embedded else None
+    try:
+        database_url = _database_url(settings, embedded)
+        _say_where(settings, sockets, embedded, database_url)
+        service = Service(settings, database_url, system_tasks=system_tasks)
+        return uvloop.run(service.run(sockets))
+    finally:
+        if embedded is not None:
+            embedded.stop()
+
+
+def _database_url(settings: Settings, embedded: EmbeddedPostgres | None) -> DatabaseUrl:
+    if embedded is None:
+        return settings.database_url()
+    try:
+        return DatabaseUrl(url=embedded.start(), schema="public", display=str(embedded.data_dir))
+    except StoreUnavailable as error:
+        raise StartError(str(error)) from None
+
+
+class Service:
+    """One replica: the engine and the RPC over one container, from start to stop."""
+
+    def __init__(self, settings: Settings, database_url: DatabaseUrl, *, system_tasks: bool) -> None:
+        self.settings = settings
+        self.container = Container(settings=providers.Object(settings), database_url=providers.Object(database_url))
+        self._database_url = database_url
+        self._with_system_tasks = system_tasks
+        self._stopping = asyncio.Event()
+        self._prepared = False
+        self._trouble: str | None = None
+
+    async def run(self, sockets: list[socket.socket]) -> int:
+        """Serve until a signal comes. The RPC answers at once; firing begins when the database is there."""
+        container = self.container
+        container.dispatch()  # a receiver that can't be used is found out before anything starts
+        container.metrics().watch_pool(lambda: container.database().in_use, self.settings.scheduler_db_pool_size)
+        with _signals(self.stop):
+            server = _Server(self._uvicorn_config())
+            answering = asyncio.create_task(server.serve(sockets=sockets))
+            firing = asyncio.create_task(self._fire())
+            counting = asyncio.create_task(self._count())
+            stopping = asyncio.create_task(self._stopping.wait())
+            await asyncio.wait({answering, firing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            self.stop()
+            server.should_exit = True
+            counting.cancel()
+            results = await asyncio.gather(answering, firing, return_exceptions=True)
+            stopping.cancel()
+        await self._close()
+        broken = [result for result in results if isinstance(result, BaseException)]
+        for error in broken:
+            logger.critical("the service broke down", exc_info=error)
+        return 1 if broken else 0
+
+    def stop(self) -> None:
+        """Begin a graceful stop."""
+        if not self._stopping.is_set():
+            logger.info("stopping")
+            self._stopping.set()
+            self.container.engine().stop()
+
+    def _uvicorn_config(self) -> uvicorn.Config:
+        container, settings = self.container, self.settings
+        token = settings.scheduler_rpc_token
+
+        # Litestar reads signatures, and a provider of dependency-injector has none.
+        def schedules() -> Schedules:
+            return container.schedules()
+
+        def system_tasks() -> SystemTasks:
+            return container.system_tasks()
+
+        app = create_app(
+            schedules=schedules,
+            system_tasks=system_tasks,
+            health=self.health,
+            ready=self.ready,
+            metrics=lambda: container.metrics().render(),
+            rpc_token=None if token is None else token.get_secret_value(),
+            max_body_bytes=settings.scheduler_max_body_bytes,
+        )
+        return uvicorn.Config(
+            app,
+            access_log=False,
+            log_config=None,
+            timeout_graceful_shutdown=max(1, round(settings.scheduler_shutdown_grace_secs)),
+            http="httptools",
+            ws="none",
+        )
+
+    async def _fire(self) -> None:
+        if await self._prepare():
+            container = self.container
+            wakeups = container.wakeups()
+            await wakeups.open()
+            try:
+                await container.engine().run()
+            finally:
+                await wakeups.aclose()
+
+    async def _prepare(self) -> bool:
+        """Migrate and register the system tasks, for as long as it takes; say whether that came about."""
+        backoff = _FIRST_BACKOFF_SECS
+        while not self._stopping.is_set():
+            try:
+                url, schema = self._database_url.url, self._database_url.schema
+                await asyncio.to_thread(maintenance.migrate, url, schema=schema)
+                if self._with_system_tasks:
+                    await self._register_system_tasks()
+            except PortError as error:
+                if self._trouble != str(error):
+                    logger.error("the database is not ready, trying again: %s", error)  # noqa: TRY400  one line
+                self._trouble = str(error)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._stopping.wait(), backoff)
+                backoff = min(2 * backoff, _LONGEST_BACKOFF_SECS)
+            else:
+                self._trouble, self._prepared = None, True
+                logger.info("ready; firing")
+                return True
+        return False
+
+    async def _register_system_tasks(self) -> None:
+        container = self.container
+        now = container.clock().now()
+        wanted = system_jobs(monitoring_settings(self.settings), now=now, timezone=self.settings.default_timezone())
+        stores: list[JobStore] = [container.executions_store(), container.batches_store(), container.weekly_store()]
+        for store in stores:
+            for job in wanted.get(store.name, ()):
+                change = reconcile(await store.get(job.id), job, now=now)
+                if change is not None and not await store.put(change):
+                    logger.error("a row that can't be read has the id of a system task", extra={"job_id": job.id})
+
+    async def _count(self) -> None:
+        while True:
+            if self._prepared:
+                with contextlib.suppress(PortError):
+                    self.container.metrics().show_ledger(await self.container.ledger().counts())
+            await asyncio.sleep(_COUNT_EVERY_SECS)
+
+    def health(self) -> str | None:
+        """Return None while the claim loop goes round; a database that is away does not stop it."""
+        if self._prepared and not self._stopping.is_set():
+            silent = self.container.engine().seconds_since_tick()
+            if silent > _STUCK_SECS and self.container.engine().state.ticks:
+                return f"the claim loop has been stuck for {silent:.0f} seconds"
+        return None
+
+    async def ready(self) -> Mapping[str, Any]:
+        """Return what is there and what is not."""
+        status = await maintenance.status(self.container.database())
+        misdirected = self.container.engine().dispatching.state.misdirected
+        return {
+            "ready": status.migrated and self._prepared,
+            "database": "ok" if status.reachable else "unavailable",
+            "migrations": "current" if status.migrated else "unknown" if not status.reachable else "pending",
+            "backfill": "complete",
+            "dispatch": str(self.settings.receiver().kind),
+            "receiver": misdirected or "ok",
+        }
+
+    async def _close(self) -> None:
+        container = self.container
+        for part in (container.dispatch(), container.database_manager(), container.notification_manager()):
+            close = getattr(part, "aclose", None)  # no port asks for it: not every adapter holds something open
+            if close is not None:
+                with contextlib.suppress(Exception):
+                    await close()
+        await container.database().aclose()
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, without its own signal handling: the service stops both halves together."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+@contextlib.contextmanager
+def _signals(stop: Any) -> Iterator[None]:
+    """Stop gracefully at the first SIGTERM or SIGINT, at once at the second."""
+    loop = asyncio.get_running_loop()
+    seen = 0
+
+    def handle(number: int) -> None:
+        nonlocal seen
+        seen += 1
+        if seen > 1:
+            os._exit(128 + number)
+        stop()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, handle, number)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.remove_signal_handler(number)
+
+
+def _say_where(
+    settings: Settings, sockets: list[socket.socket], embedded: EmbeddedPostgres | None, database: DatabaseUrl
+) -> None:
+    port = sockets[0].getsockname()[1]
+    base = f"http://{settings.pyro_host}:{port}"
+    lines = [f"agpt-scheduler listens on {base} (API documentation: {base}/docs)"]
+    if embedded is None:
+        lines.append(f"Database: {database.display}")
+    else:
+        lines.append(f"Database: a private PostgreSQL, its data in {embedded.data_dir}")
+    receiver = settings.receiver()
+    if receiver.kind is ReceiverKind.RECORD:
+        lines.append("Firings are only recorded: set SCHEDULER_DISPATCH to hand them to a receiver.")
+    else:
+        lines.append(f"Firings go to {receiver.kind}")
+    if embedded is not None:
+        body = (
+            '{"user_id":"me","graph_id":"hello","graph_version":1,"cron":"* * * * *",'
+            '"input_data":{},"input_credentials":{}}'
+        )
+        lines += [
+            "Try, in another terminal, a schedule for every minute:",
+            f"  curl -s {base}/add_graph_execution_schedule -H 'content-type: application/json' -d '{body}'",
+        ]
+    print("\n".join(lines), file=sys.stdout, flush=True)  # noqa: T201  what a person at the terminal reads

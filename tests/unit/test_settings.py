@@ -1,0 +1,155 @@
+"""Settings: names, defaults, bounds, sources."""
+
+from pathlib import Path
+
+import pytest
+
+from domain.cron import CronDialect
+from entrypoints.errors import SettingsError
+from entrypoints.settings import Receiver, ReceiverKind, Settings
+
+
+def test_the_originals_defaults() -> None:
+    """What the original has by default (compat/notes.md), ours has."""
+    settings = Settings.load()
+    assert settings.execution_scheduler_port == 8003
+    assert settings.scheduler_db_pool_size == 3
+    assert settings.execution_late_notification_threshold_secs == 300
+    assert settings.execution_late_notification_checkrange_secs == 3600
+    assert settings.block_error_rate_threshold == 0.5
+    assert settings.block_error_rate_check_interval_secs == 86400
+    assert settings.block_error_include_top_blocks == 3
+    assert settings.cloud_storage_cleanup_interval_hours == 6
+    assert settings.pyro_host == "localhost"
+    assert settings.pyro_client_comm_timeout == 15
+    assert settings.pyro_client_comm_retry == 3
+    assert settings.rpc_client_call_timeout == 300
+
+
+def test_names_are_read_in_any_case_and_unknown_ones_ignored(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As pydantic-settings reads the original's."""
+    monkeypatch.setenv("Execution_Scheduler_Port", "9000")
+    monkeypatch.setenv("SCHEDULER_NO_SUCH_SETTING", "1")
+    assert Settings.load().execution_scheduler_port == 9000
+
+
+def test_the_environment_wins_over_dotenv_and_dotenv_over_defaults(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Sources have their order."""
+    (tmp_path / ".env").write_text("EXECUTION_SCHEDULER_PORT=9001\nSCHEDULER_DB_POOL_SIZE=7\n")
+    monkeypatch.setenv("EXECUTION_SCHEDULER_PORT", "9002")
+    settings = Settings.load()
+    assert (settings.execution_scheduler_port, settings.scheduler_db_pool_size) == (9002, 7)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("EXECUTION_SCHEDULER_PORT", "abc"),
+        ("EXECUTION_SCHEDULER_PORT", "70000"),
+        ("SCHEDULER_DB_POOL_SIZE", "0"),
+        ("CLOUD_STORAGE_CLEANUP_INTERVAL_HOURS", "25"),
+        ("CLOUD_STORAGE_CLEANUP_INTERVAL_HOURS", "0"),
+        ("BLOCK_ERROR_RATE_THRESHOLD", "1.5"),
+        ("SCHEDULER_TIMEZONE", "Mars/Olympus"),
+        ("SCHEDULER_CRON_DIALECT", "quartz"),
+        ("SCHEDULER_WEEKLY_SUMMARY_CRON", "0 0 31 2 *"),
+        ("SCHEDULER_USER_SHARE", "0"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_a_wrong_value_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """An operator sees which variable, what it is and what is wrong."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as raised:
+        Settings.load()
+    text = str(raised.value)
+    assert text.startswith(f"{name} ")
+    assert value in text
+    assert "\n" not in text
+
+
+def test_without_a_database_url_firings_are_recorded() -> None:
+    """A newcomer needs to set nothing."""
+    settings = Settings.load()
+    assert settings.embedded
+    assert settings.receiver() == Receiver(ReceiverKind.RECORD)
+
+
+def test_with_a_database_url_a_receiver_must_be_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No deployment runs without a receiver by accident."""
+    monkeypatch.setenv("DIRECT_URL", "postgresql://u:p@h/db")
+    with pytest.raises(SettingsError, match=r"SCHEDULER_DISPATCH must be set.*rpc, rest, python"):
+        Settings.load().receiver()
+
+
+def test_the_platforms_own_environment_is_its_receiver(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Where `backend.executor.utils` can be imported, it is called."""
+    package = tmp_path / "backend" / "executor"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    (package / "utils.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DIRECT_URL", "postgresql://u:p@h/db")
+    expected = Receiver(ReceiverKind.PYTHON, "backend.executor.utils:add_graph_execution")
+    assert Settings.load().receiver() == expected
+
+
+@pytest.mark.parametrize("text", ["rcp", "python", "python:", "webhook:", "rpc:x", "record:1", ":"])
+def test_an_unknown_receiver_is_refused(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """The line names the choices."""
+    monkeypatch.setenv("DIRECT_URL", "postgresql://u:p@h/db")
+    monkeypatch.setenv("SCHEDULER_DISPATCH", text)
+    with pytest.raises(SettingsError, match="rpc, rest, python:module:callable, webhook:URL or record"):
+        Settings.load().receiver()
+
+
+def test_receivers_that_need_a_secret_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`rest` signs as the platform does, a webhook as its receiver expects."""
+    monkeypatch.setenv("SCHEDULER_DISPATCH", "rest")
+    with pytest.raises(SettingsError, match="SUPABASE_JWT_SECRET"):
+        Settings.load().receiver()
+    monkeypatch.setenv("SCHEDULER_DISPATCH", "webhook:https://example.org/x")
+    with pytest.raises(SettingsError, match="SCHEDULER_WEBHOOK_SECRET"):
+        Settings.load().receiver()
+    monkeypatch.setenv("SCHEDULER_WEBHOOK_SECRET", "whsec_x")
+    assert Settings.load().receiver() == Receiver(ReceiverKind.WEBHOOK, "https://example.org/x")
+
+
+def test_hosts_of_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`{SERVICE}_HOST`, else PYRO_HOST; and PYRO_HOST for one that equals our own."""
+    monkeypatch.setenv("PYRO_HOST", "0.0.0.0")
+    monkeypatch.setenv("DATABASEMANAGER_HOST", "rest_server")
+    assert Settings.load().service_host("DatabaseManager") == "rest_server"
+    assert Settings.load().service_host("NotificationManager") == "0.0.0.0"
+    monkeypatch.setenv("SCHEDULER_HOST", "rest_server")
+    assert Settings.load().service_host("DatabaseManager") == "0.0.0.0"
+    monkeypatch.setenv("notificationmanager_host", "ignored")
+    assert Settings.load().service_host("NotificationManager") == "0.0.0.0"
+
+
+def test_the_machines_zone_counts_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the original does."""
+    monkeypatch.setenv("TZ", "Asia/Kolkata")
+    assert Settings.load().default_timezone() == "Asia/Kolkata"
+    monkeypatch.setenv("SCHEDULER_TIMEZONE", "Europe/Warsaw")
+    assert Settings.load().default_timezone() == "Europe/Warsaw"
+
+
+def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither repr nor errors hold a password."""
+    monkeypatch.setenv("DIRECT_URL", "mysql://user:hush@host/db")
+    monkeypatch.setenv("SCHEDULER_RPC_TOKEN", "hush")
+    settings = Settings.load()
+    assert "hush" not in repr(settings)
+    with pytest.raises(SettingsError) as raised:
+        settings.database_url()
+    assert "hush" not in str(raised.value)
+
+
+def test_the_originals_dialect_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For whoever relies on its weekday numbers."""
+    monkeypatch.setenv("SCHEDULER_CRON_DIALECT", "apscheduler")
+    assert Settings.load().scheduler_cron_dialect is CronDialect.APSCHEDULER
