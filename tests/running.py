@@ -46,7 +46,12 @@ class RunningService:
                 stdout=subprocess.PIPE,
                 stderr=log,
             )
-        self.said = self._read_greeting()
+        try:
+            self.said = self._read_greeting()
+        except BaseException:
+            self.process.kill()
+            self._ended(10)
+            raise
         self.url = self.said.split(" listens on ")[1].split()[0]
         self.client = httpx.Client(base_url=self.url, timeout=30)
 
