@@ -52,7 +52,7 @@ def job_states(count: int, due: datetime, *, users: int) -> Iterator[tuple[str, 
             misfire_grace_time=1,
             coalesce=True,
             max_instances=1,
-            next_run_time=due,
+            next_run_time=due.astimezone(triggers[number % TRIGGERS].timezone),  # as APScheduler computes it
         )
         yield job_id, pickle.dumps(job.__getstate__(), pickle.HIGHEST_PROTOCOL)
 

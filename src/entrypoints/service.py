@@ -16,6 +16,7 @@ from dependency_injector import providers
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import maintenance
+from adapters.postgres.index_keeper import Backfill
 from domain.schedules import Schedules
 from domain.system_tasks import SystemTasks, reconcile, system_jobs
 from entrypoints import logs
@@ -138,10 +139,23 @@ class Service:
             container = self.container
             wakeups = container.wakeups()
             await wakeups.open()
+            keeping = [
+                asyncio.create_task(container.index_keeper().run()),
+                asyncio.create_task(self._free_orphans()),
+            ]
             try:
                 await container.engine().run()
             finally:
+                for task in keeping:
+                    task.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
                 await wakeups.aclose()
+
+    async def _free_orphans(self) -> None:
+        """Free what nobody who is known holds, once; a database that is away is not worth another try."""
+        with contextlib.suppress(PortError):
+            if freed := await self.container.leases().free_orphans():
+                logger.warning("%d firings belonged to no known replica and wait for dispatch again", freed)
 
     async def _prepare(self) -> bool:
         """Migrate and register the system tasks, for as long as it takes; say whether that came about."""
@@ -199,7 +213,7 @@ class Service:
             "ready": status.migrated and self._prepared,
             "database": "ok" if status.reachable else "unavailable",
             "migrations": "current" if status.migrated else "unknown" if not status.reachable else "pending",
-            "backfill": "complete",
+            "backfill": "complete" if self.container.index_keeper().backfill is Backfill.COMPLETE else "running",
             "dispatch": str(self.settings.receiver().kind),
             "receiver": misdirected or "ok",
         }
