@@ -5,6 +5,7 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -32,7 +33,7 @@ class Meter:
         self._ended = threading.Event()
         self._sampling = threading.Thread(target=self._sample, daemon=True)
 
-    def __enter__(self) -> "Meter":
+    def __enter__(self) -> Self:
         self._before = self._cpu()
         self._sampling.start()
         return self
