@@ -35,12 +35,12 @@ class Planned:
         return Planned(self.due_times | other.due_times)
 
 
-def rush(url: str, count: int, *, within_secs: float = 0.0) -> Planned:
-    """Write `count` yearly schedules that are due at one moment, and wake whoever sleeps."""
-    due = datetime.fromtimestamp(round(time.time() + within_secs), UTC)
+def rush(url: str, count: int, *, user: str | None = None) -> Planned:
+    """Write `count` yearly schedules that are due now, one user's or several users', and wake whoever sleeps."""
+    due = datetime.fromtimestamp(int(time.time()), UTC)
     far_month = (due.month + 5) % 12 + 1
     trigger = CronTrigger(timezone="UTC", minute="0", hour="4", day="1", month=str(far_month))
-    jobs = [_job(number, trigger, due) for number in range(count)]
+    jobs = [_job(number, trigger, due, user or f"user-{number % USERS}") for number in range(count)]
     _write(url, jobs)
     return Planned({job.id: 1 for job in jobs})
 
@@ -50,14 +50,14 @@ def ticking(url: str, count: int, *, ticks: int) -> Planned:
     first = datetime.fromtimestamp(int(time.time()) + 1, UTC)
     end = first + (ticks - 1) * _TICK
     trigger = IntervalTrigger(interval=_TICK, start_at=first, timezone="UTC", end_at=end)
-    jobs = [_job(number, trigger, first) for number in range(count)]
+    jobs = [_job(number, trigger, first, f"user-{number % USERS}") for number in range(count)]
     _write(url, jobs)
     return Planned({job.id: ticks for job in jobs})
 
 
-def _job(number: int, trigger: Trigger, due: datetime) -> Job:
+def _job(number: int, trigger: Trigger, due: datetime, user: str) -> Job:
     kwargs = {
-        "user_id": f"user-{number % USERS}",
+        "user_id": user,
         "graph_id": f"graph-{number}",
         "graph_version": 1,
         "cron": "0 4 1 1 *",
