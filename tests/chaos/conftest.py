@@ -1,6 +1,8 @@
 """A database, a receiver and services of a test's own."""
 
+import itertools
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,10 +38,17 @@ def receiver() -> Iterator[ChaosReceiver]:
     found.close()
 
 
+def together(start: Start, number: int, *arguments: str, **settings: str) -> list[RunningService]:
+    """Start several services at once."""
+    with ThreadPoolExecutor(number) as pool:
+        return list(pool.map(lambda _: start(*arguments, **settings), range(number)))
+
+
 @pytest.fixture
 def start(tmp_path: Path, receiver: ChaosReceiver) -> Iterator[Start]:
     """Return what starts a service on a database; those that still run in the end are killed."""
     running: list[RunningService] = []
+    numbers = itertools.count()
 
     def start(url: str, *options: str, **settings: str) -> RunningService:
         settings = {
@@ -49,7 +58,8 @@ def start(tmp_path: Path, receiver: ChaosReceiver) -> Iterator[Start]:
             "SCHEDULER_LEASE_SECS": "2",
             **settings,
         }
-        service = RunningService(tmp_path / f"service{len(running)}", settings, *options or ("--no-system-tasks",))
+        folder = tmp_path / f"service{next(numbers)}"
+        service = RunningService(folder, settings, *options or ("--no-system-tasks",))
         running.append(service)
         return service.wait_until_ready()
 

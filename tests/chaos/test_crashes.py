@@ -3,7 +3,7 @@
 import signal
 import time
 
-from tests.chaos.conftest import Start
+from tests.chaos.conftest import Start, together
 from tests.chaos.ledger import add_up, await_settled, cursor_on, eventually, execute, firings
 from tests.chaos.receiver import ChaosReceiver
 from tests.chaos.schedules import rush, ticking
@@ -18,9 +18,9 @@ def test_a_kill_in_mid_rush_loses_nothing(start: Start, database: str, receiver:
     """Kill -9 of the only replica, three times over; each restart goes on where the last one died."""
     service = start(database)
     receiver.delay_secs = 0.02
-    planned = rush(database, 2000)
+    planned = rush(database, 1200)
     for round_number in (1, 2, 3):
-        receiver.wait_for_calls(400 * round_number)
+        receiver.wait_for_calls(250 * round_number)
         service.kill()
         service = start(database)
     await_settled(database)
@@ -32,17 +32,17 @@ def test_the_other_replica_takes_over_within_the_lease(
     start: Start, database: str, receiver: ChaosReceiver
 ) -> None:
     """Kill -9 of one of two replicas in mid-rush: the other does its share too, within a lease."""
-    victim, other = start(database), start(database)
+    victim, other = together(start, 2, database)
     receiver.delay_secs = 0.05
-    planned = rush(database, 2000) | ticking(database, 20, ticks=8)
-    receiver.wait_for_calls(500)
+    planned = rush(database, 1200) | ticking(database, 20, ticks=4)
+    receiver.wait_for_calls(300)
     victim.kill()
     killed_at = time.monotonic()
     eventually(lambda: any("stopped beating" in line["event"] for line in other.lines()), LEASE_SECS + 3)
     await_settled(database)
     add_up(database, planned, receiver, unrecorded=PER_KILL)
     # What was the victim's is freed a lease after its last beat, and the rest has gone on meanwhile.
-    assert time.monotonic() - killed_at < 8 + LEASE_SECS + 5
+    assert time.monotonic() - killed_at < 4 + LEASE_SECS + 5
     assert other.stop() == 0
 
 
@@ -115,7 +115,7 @@ def test_a_graceful_stop_in_mid_rush_repeats_nothing(start: Start, database: str
     """A deployment that stops one replica and starts the next costs no firing and doubles none."""
     old = start(database)
     receiver.delay_secs = 0.05
-    planned = rush(database, 1500)
+    planned = rush(database, 1000)
     receiver.wait_for_calls(300)
     new = start(database)
     assert old.stop() == 0
