@@ -189,6 +189,7 @@ class Container(containers.DeclarativeContainer):
         database_url.provided.url,
         schema=database_url.provided.schema,
         pool_size=settings.provided.scheduler_db_pool_size,
+        idle_secs=settings.provided.scheduler_lease_secs,
     )
     ledger: providers.Provider[FiringLedger] = providers.Singleton(PostgresFiringLedger, database, clock=clock)
     leases: providers.Provider[PostgresLeases] = providers.Singleton(PostgresLeases, database, clock=clock)

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
@@ -26,6 +26,7 @@ from entrypoints.errors import StartError
 from entrypoints.listening import bind
 from entrypoints.rpc.app import create_app
 from entrypoints.settings import ReceiverKind, Settings
+from entrypoints.workers import Supervisor
 from ports.errors import PortError, StoreUnavailable
 from ports.jobs import JobStore
 
@@ -35,10 +36,14 @@ _STUCK_SECS = 90.0
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 10.0
 _COUNT_EVERY_SECS = 15.0
+_CLOSING_SECS = 10.0  # what a worker may take beyond the grace, to give its lease back and close
 
 
-def serve(settings: Settings, *, system_tasks: bool = True) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. Raises StartError for what keeps it from starting."""
+def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises StartError for what keeps it from starting.
+
+    More than one of `workers` are processes under this one, each a replica, that share its port.
+    """
     logs.configure(settings.log_level)
     settings.receiver()
     settings.default_timezone()
@@ -47,8 +52,15 @@ def serve(settings: Settings, *, system_tasks: bool = True) -> int:
     try:
         database_url = _database_url(settings, embedded)
         _say_where(settings, sockets, embedded, database_url)
-        service = Service(settings, database_url, system_tasks=system_tasks)
-        return uvloop.run(service.run(sockets))
+
+        def work(lifeline: int | None = None) -> int:
+            service = Service(settings, database_url, system_tasks=system_tasks)
+            return uvloop.run(service.run(sockets, lifeline=lifeline))
+
+        if workers == 1:
+            return work()
+        grace = settings.scheduler_shutdown_grace_secs + _CLOSING_SECS
+        return Supervisor(workers, work, grace_secs=grace).run()
     finally:
         if embedded is not None:
             embedded.stop()
@@ -75,12 +87,15 @@ class Service:
         self._prepared = False
         self._trouble: str | None = None
 
-    async def run(self, sockets: list[socket.socket]) -> int:
-        """Serve until a signal comes. The RPC answers at once; firing begins when the database is there."""
+    async def run(self, sockets: list[socket.socket], *, lifeline: int | None = None) -> int:
+        """Serve until a signal comes. The RPC answers at once; firing begins when the database is there.
+
+        With a `lifeline`, a descriptor, the end of what can be read from it ends the service too.
+        """
         container = self.container
         container.dispatch()  # a receiver that can't be used is found out before anything starts
         container.metrics().watch_pool(lambda: container.database().in_use, self.settings.scheduler_db_pool_size)
-        with _signals(self.stop):
+        with _signals(self.stop, lifeline):
             server = _Server(self._uvicorn_config())
             answering = asyncio.create_task(server.serve(sockets=sockets))
             firing = asyncio.create_task(self._fire())
@@ -237,18 +252,28 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _signals(stop: Any) -> Iterator[None]:
-    """Stop gracefully at the first SIGTERM or SIGINT, at once at the second."""
+def _signals(stop: Callable[[], None], lifeline: int | None) -> Iterator[None]:
+    """Stop gracefully at the first SIGTERM or SIGINT, at once at the second.
+
+    At once but under a supervisor: it knows of a second one, and what comes here may be the same one twice.
+    """
     loop = asyncio.get_running_loop()
     seen = 0
 
     def handle(number: int) -> None:
         nonlocal seen
         seen += 1
-        if seen > 1:
+        if seen > 1 and lifeline is None:
             os._exit(128 + number)
         stop()
 
+    def cut() -> None:
+        assert lifeline is not None
+        loop.remove_reader(lifeline)
+        stop()
+
+    if lifeline is not None:
+        loop.add_reader(lifeline, cut)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle, number)
     try:
@@ -256,6 +281,8 @@ def _signals(stop: Any) -> Iterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
 
 
 def _say_where(
