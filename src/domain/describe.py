@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from domain.cron_fields import MONTHS, POSITIONS, WEEKDAYS, DayField, compile_cron, day_field, field_values
 from domain.timing import start_of
@@ -52,7 +53,9 @@ def _cron(trigger: CronTrigger) -> Iterable[str]:
         yield "every day"
     months = field_values(trigger.month, 1, 12, MONTHS)
     if len(months) < len(MONTHS):
-        yield _named([_MONTH_NAMES[month - 1] for month in months], [month - 1 for month in months], _MONTH_NAMES, "in")
+        yield _named(
+            [_MONTH_NAMES[month - 1] for month in months], [month - 1 for month in months], _MONTH_NAMES, "in"
+        )
     if trigger.week != "*":
         yield f"in the ISO weeks {_numbers(field_values(trigger.week, 1, 53))}"
     if trigger.year != "*":
@@ -83,7 +86,7 @@ def _times(trigger: CronTrigger) -> str:
 
 def _hourly(minute: int, hours: Sequence[int]) -> str:
     """Say which hours, of more than a few, at one and the same minute."""
-    steps = {late - early for early, late in zip(hours, hours[1:], strict=False)}
+    steps = {late - early for early, late in pairwise(hours)}
     if len(steps) > 1:
         return f"At minute {minute} of {_every_or(hours, 24, 'hour')}"
     step = steps.pop()
@@ -125,7 +128,7 @@ def _month_days(field: DayField) -> Iterable[str]:
 
 
 def clock_changes(trigger: Trigger, after: datetime) -> list[str]:
-    """Say what the next changes of the clock, within a year, do to a cron trigger's runs, where they do anything."""
+    """Say what the changes of the clock within a year, two at most, do to a cron trigger's runs, if anything."""
     if not isinstance(trigger, CronTrigger):
         return []
     cron = compile_cron(trigger)
@@ -156,7 +159,7 @@ def clock_changes(trigger: Trigger, after: datetime) -> list[str]:
 
 
 def _even_step(values: Sequence[int], size: int) -> int | None:
-    """Return the step of values that are evenly spread over a cycle of `size`, its end to its beginning included."""
+    """Return the step of values that are evenly spread over a cycle of `size`, round its end; None for others."""
     step, rest = divmod(size, len(values))
     even = rest == 0 and values[0] < step and all(v == values[0] + n * step for n, v in enumerate(values))
     return step if even else None

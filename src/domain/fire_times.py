@@ -34,8 +34,9 @@ class Search:
 def next_fire_time(trigger: Trigger, after: datetime, *, search: Search | None = None) -> datetime | None:
     """Return the first fire time strictly after `after` (aware), in the trigger's zone; None when there is none.
 
-    A cron trigger with jitter fires its `phase_of` after each of its times. The search is bounded, and counted in `search`: 41 of a cron trigger's years, or two
-    thousand steps of a combination, after which a date counts as never coming (design.md section 5).
+    A cron trigger with jitter fires its `phase_of` after each of its times. The search is bounded, and counted in
+    `search`: 41 of a cron trigger's years, or two thousand steps of a combination, after which a date counts as
+    never coming (design.md section 5).
     """
     phase = phase_of(trigger)
     try:

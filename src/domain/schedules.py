@@ -170,9 +170,7 @@ class Schedules:
         """
         return await self._change(schedule_id, user_id, lambda job: resumed(job, now=self._clock.now()))
 
-    async def _change(
-        self, schedule_id: str, user_id: str, change: Callable[[Job], Job | None]
-    ) -> ChangedSchedule:
+    async def _change(self, schedule_id: str, user_id: str, change: Callable[[Job], Job | None]) -> ChangedSchedule:
         changed = False
 
         def owned(job: Job) -> Job | None:

@@ -42,7 +42,7 @@ class World:
             new_id=lambda: f"id{next(numbers)}",
         )
 
-    async def listed(self, **who: str | None) -> list[GraphExecutionJobInfo]:
+    async def listed(self, **who: Any) -> list[GraphExecutionJobInfo]:
         """Return the schedules that match."""
         return [info async for info in self.schedules.list(**who)]
 
@@ -96,6 +96,7 @@ async def test_the_answer_names_id_name_run_and_zone_after_the_recorded_fields(w
     assert list(info.model_dump()) == [
         *("user_id", "graph_id", "graph_version", "cron", "input_data", "input_credentials"),
         *("id", "name", "next_run_time", "timezone"),
+        *("paused", "paused_reason", "paused_by", "paused_at", "run_at", "start_at", "end_at", "jitter_secs"),
     ]
     assert (info.id, info.name, info.timezone) == ("id1", "mine", "UTC")
     assert info.next_run_time == "2026-11-30T09:00:00+00:00"
