@@ -118,13 +118,16 @@ def _month_days(field: DayField) -> Iterable[str]:
         yield f"day{'s' if len(numbers) > 1 else ''} {_numbers(numbers)} of the month"
     if field.last:
         yield "the last day of the month"
+    every: list[str] = []
     for weekday in sorted({weekday for _, weekday in field.positions}):
         positions = sorted({position for position, found in field.positions if found == weekday})
         if _EVERY_POSITION.issubset(positions):
-            yield f"every {_WEEKDAY_NAMES[weekday]}"
+            every.append(_WEEKDAY_NAMES[weekday])
         else:
             which = _joined([POSITIONS[position] for position in positions])
             yield f"the {which} {_WEEKDAY_NAMES[weekday]} of the month"
+    if every:
+        yield f"every {_joined(every)}"
 
 
 def clock_changes(trigger: Trigger, after: datetime) -> list[str]:

@@ -121,15 +121,32 @@ class ScheduleChanges(BaseModel):
     """
 
     cron: str | None = Field(default=None, description="New crontab fields, or an alias", examples=["0 10 * * 1-5"])
-    run_at: str | None = Field(default=None, description="Instead of cron: run once, then (ISO 8601)")
-    user_timezone: str | None = Field(
-        default=None, description="New IANA zone; without a new cron the same wall-clock times in it"
+    run_at: str | None = Field(
+        default=None, description="Instead of cron: run once, then (ISO 8601)", examples=["2027-01-01T09:00:00"]
     )
-    start_at: str | None = Field(default=None, description="Don't run before (ISO 8601); null for no such bound")
-    end_at: str | None = Field(default=None, description="Don't run after (ISO 8601); null for no such bound")
-    jitter_secs: int | None = Field(default=None, description="Spread runs over this many seconds; null for none")
+    user_timezone: str | None = Field(
+        default=None,
+        description="New IANA zone; without a new cron the same wall-clock times in it",
+        examples=["Asia/Tokyo"],
+    )
+    start_at: str | None = Field(
+        default=None,
+        description="Don't run before (ISO 8601); null for no such bound",
+        examples=["2027-01-01T00:00:00"],
+    )
+    end_at: str | None = Field(
+        default=None,
+        description="Don't run after (ISO 8601); null for no such bound",
+        examples=["2027-12-31T23:59:59"],
+    )
+    jitter_secs: int | None = Field(
+        default=None, description="Spread runs over this many seconds; null for none", examples=[60]
+    )
     input_data: dict[str, Any] | None = Field(default=None, examples=[{"topic": "sports"}])
-    input_credentials: dict[str, CredentialsMetaInput] | None = None
+    input_credentials: dict[str, CredentialsMetaInput] | None = Field(
+        default=None,
+        examples=[{"github": {"id": "credential-1", "provider": "github", "type": "api_key", "title": "My key"}}],
+    )
     name: str | None = Field(default=None, examples=["Sports digest"])
     graph_version: int | None = Field(default=None, examples=[2])
 

@@ -12,7 +12,7 @@ from domain.fire_times import next_fire_time
 from domain.models import ScheduleChanges
 from domain.notes import Pause, pause_of, with_pause, with_resumption
 from domain.quotas import Quotas
-from domain.timing import bounded, end_of, iana_zone_of, once, parse_moment, start_of
+from domain.timing import bounded, end_of, iana_zone_of, once, parse_moment, start_of, zone_name_of
 from ports.jobs import Job
 from ports.triggers import CronTrigger, DateTrigger, Trigger
 
@@ -28,6 +28,11 @@ def first_run(trigger: Trigger, now: datetime) -> datetime:
             raise InvalidScheduleError(f"This schedule would not run before its end, {end.isoformat()}")
         raise InvalidScheduleError("This schedule would never run: its dates never come")
     return first
+
+
+def same_trigger(one: Trigger, other: Trigger) -> bool:
+    """Whether two triggers mean the same in the same zone; dates alone compare equal whatever zone they are in."""
+    return one == other and zone_name_of(one) == zone_name_of(other)
 
 
 def paused(job: Job, *, reason: str | None, by: str | None, now: datetime) -> Job | None:
@@ -101,7 +106,8 @@ class ScheduleRules:
             raise InvalidScheduleError("name must be a nonempty string", field="name")
         trigger = self._changed_trigger(job, changes, now)
         next_run_at = job.next_run_at
-        if trigger != job.trigger:
+        same = same_trigger(trigger, job.trigger)
+        if not same:
             first = first_run(trigger, now)
             next_run_at = None if next_run_at is None else first
         changed = replace(
@@ -111,7 +117,7 @@ class ScheduleRules:
             next_run_at=next_run_at,
             kwargs={**job.kwargs, **_changed_kwargs(changes)},
         )
-        return None if changed == job else changed
+        return None if same and changed == job else changed
 
     def _changed_trigger(self, job: Job, changes: ScheduleChanges, now: datetime) -> Trigger:
         old = job.trigger

@@ -12,7 +12,7 @@ from domain.cron import CronDialect
 from domain.errors import InvalidScheduleError, NotAuthorizedError, NotFoundError, UnstorableInputError
 from domain.models import ChangedSchedule, GraphExecutionJobArgs, GraphExecutionJobInfo, ScheduleChanges
 from domain.quotas import Quotas
-from domain.schedule_changes import ScheduleRules, first_run, paused, resumed
+from domain.schedule_changes import ScheduleRules, first_run, paused, resumed, same_trigger
 from ports.clock import Clock
 from ports.jobs import Job, JobKind, JobStore
 
@@ -114,7 +114,7 @@ class Schedules:
         def replacing(old: Job) -> Job:
             nonlocal stored
             _require_own_schedule(old, user_id)
-            same = old.trigger == job.trigger and old.next_run_at is not None
+            same = same_trigger(old.trigger, job.trigger) and old.next_run_at is not None
             stored = replace(job, next_run_at=old.next_run_at) if same else job
             return stored
 

@@ -71,13 +71,16 @@ class GoneTargets:
             await self._arrived.wait()
             while self._suspects:
                 job_id = next(iter(self._suspects))
+                del self._suspects[job_id]  # at once, for it may be suspected anew while it is looked at
                 try:
                     await self._look_at(job_id)
                 except PortError as error:
                     logger.warning("a schedule whose target is gone is looked at later: %s", error)
+                    self._suspects[job_id] = None
                     await asyncio.sleep(_RETRY_SECS)
-                else:
-                    del self._suspects[job_id]
+                except Exception:
+                    # Process boundary: a row that can't be written again keeps nobody else's from being paused.
+                    logger.exception("a schedule whose target is gone can't be paused", extra={"job_id": job_id})
             self._arrived.clear()
 
     async def _look_at(self, job_id: str) -> None:

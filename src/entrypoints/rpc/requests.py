@@ -40,7 +40,11 @@ class AddGraphExecutionSchedule(GraphExecutionJobArgs):
         description="IANA zone in which cron and times without an offset are read; default the service's",
         examples=["Europe/Berlin"],
     )
-    run_at: str | None = Field(default=None, description="Instead of cron: run once, at this time (ISO 8601)")
+    run_at: str | None = Field(
+        default=None,
+        description="Instead of cron: run once, at this time (ISO 8601)",
+        examples=["2027-01-01T09:00:00"],
+    )
     schedule_id: str | None = Field(
         default=None,
         description="An id of your own, up to 191 characters: adding again under it replaces your schedule",
@@ -49,7 +53,9 @@ class AddGraphExecutionSchedule(GraphExecutionJobArgs):
     start_at: str | None = Field(
         default=None, description="Don't run before (ISO 8601)", examples=["2027-01-01T00:00:00"]
     )
-    end_at: str | None = Field(default=None, description="Don't run after (ISO 8601)")
+    end_at: str | None = Field(
+        default=None, description="Don't run after (ISO 8601)", examples=["2027-12-31T23:59:59"]
+    )
     jitter_secs: int | None = Field(
         default=None,
         description="Run up to so many seconds late, always by the same part of it, so that schedules spread",
@@ -137,15 +143,23 @@ class PreviewSchedule(BaseModel):
     cron: str | None = Field(
         default=None, description="Five crontab fields, or an alias such as @daily", examples=["0 9 * * 1-5"]
     )
-    schedule_id: str | None = Field(default=None, description="Instead of cron: a schedule")
-    user_id: str | None = Field(default=None, description="With schedule_id: its owner")
+    schedule_id: str | None = Field(
+        default=None, description="Instead of cron: a schedule", examples=["0f8fad5bd9cb469fa165708867284e9a"]
+    )
+    user_id: str | None = Field(
+        default=None, description="Instead of cron, with schedule_id: its owner", examples=["user-1"]
+    )
     user_timezone: str | None = Field(
         default=None,
         description="With cron: IANA zone in which it is read; default the service's",
         examples=["Europe/Berlin"],
     )
     count: int = Field(default=5, description="How many runs, up to 1000", examples=[3])
-    after: str | None = Field(default=None, description="Look at runs after this time (ISO 8601); default now")
+    after: str | None = Field(
+        default=None,
+        description="Look at runs after this time (ISO 8601); default now",
+        examples=["2027-01-01T00:00:00"],
+    )
 
 
 class GetScheduleFirings(BaseModel):
@@ -155,11 +169,17 @@ class GetScheduleFirings(BaseModel):
 
     user_id: str = Field(examples=["user-1"])
     schedule_id: str | None = Field(
-        default=None, description="Of one schedule, which may be gone; default all of the user's"
+        default=None,
+        description="Of one schedule, which may be gone; default all of the user's",
+        examples=["0f8fad5bd9cb469fa165708867284e9a"],
     )
-    states: frozenset[FiringState] | None = Field(default=None, description="In these states only; default any")
+    states: frozenset[FiringState] | None = Field(
+        default=None, description="In these states only; default any", examples=[["failed", "dead"]]
+    )
     limit: int = Field(default=100, description="How many, up to 1000", examples=[20])
-    before_id: int | None = Field(default=None, description="Older than this one: the last id of the page before")
+    before_id: int | None = Field(
+        default=None, description="Older than this one: the last id of the page before", examples=[4711]
+    )
 
 
 # mypy's plugin calls the catch-all of the constructor that it makes up "kwargs" too.
