@@ -73,7 +73,7 @@ def _times(hour: str, minute: str, second: str) -> "array[int]":
 
 
 @dataclass(frozen=True, slots=True)
-class _DayField:
+class DayField:
     """The `day` field: numbers, positions such as `1st mon`, and `last`."""
 
     numbers: frozenset[int]
@@ -93,11 +93,12 @@ class _DayField:
         return found
 
 
-def _day_field(text: str) -> _DayField:
+def day_field(text: str) -> DayField:
+    """Return what the text of a `day` field allows."""
     parts = text.split(",")
     positions = [found for found in map(_POSITION.fullmatch, parts) if found]
     plain = [part for part in parts if part != "last" and not _POSITION.fullmatch(part)]
-    return _DayField(
+    return DayField(
         numbers=frozenset(field_values(",".join(plain), 1, 31) if plain else ()),
         positions=tuple((POSITIONS.index(found[1]), WEEKDAYS.index(found[2])) for found in positions),
         last="last" in parts,
@@ -145,7 +146,7 @@ def _month_days(trigger: CronTrigger) -> Callable[[int, int], tuple[int, ...]]:
     It remembers its answers by the month's shape, of which there are 28, or about 100 where weeks matter: a
     search over forty years looks at the same few shapes.
     """
-    day_field = _day_field(trigger.day)
+    on_days = day_field(trigger.day)
     weekdays = frozenset(field_values(trigger.day_of_week, 0, 6, WEEKDAYS))
     weeks = None if trigger.week == "*" else frozenset(field_values(trigger.week, 1, 53))
     known: dict[tuple[int, ...], tuple[int, ...]] = {}
@@ -161,7 +162,7 @@ def _month_days(trigger: CronTrigger) -> Callable[[int, int], tuple[int, ...]]:
         if days is None:
             days = known[shape] = tuple(
                 day
-                for day in sorted(day_field.days(first_weekday, length))
+                for day in sorted(on_days.days(first_weekday, length))
                 if (first_weekday + day - 1) % 7 in weekdays
                 and (weeks is None or date(year, month, day).isocalendar().week in weeks)
             )

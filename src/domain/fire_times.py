@@ -8,6 +8,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice, pairwise
 
 from domain.cron_fields import CompiledCron, compile_cron, zone_of
 from domain.wall_clock import SECOND, Span, spans_of
@@ -18,6 +19,9 @@ _TICK = timedelta(microseconds=1)
 _LONGEST_SEARCH_YEARS = 41  # a leap day on a given weekday comes within 40 years
 _LONGEST_AND_SEARCH = 2000
 _LONGEST_EXACT_COUNT = 500
+_LONGEST_DAY_COUNT = 3000
+_NO_TIME = timedelta(0)
+_ANY_DAY = date(2024, 1, 1)
 
 
 @dataclass(slots=True)
@@ -30,11 +34,14 @@ class Search:
 def next_fire_time(trigger: Trigger, after: datetime, *, search: Search | None = None) -> datetime | None:
     """Return the first fire time strictly after `after` (aware), in the trigger's zone; None when there is none.
 
-    Jitter is not applied. The search is bounded, and counted in `search`: 41 of a cron trigger's years, or two
-    thousand steps of a combination, after which a date counts as never coming (design.md section 5).
+    A cron trigger with jitter fires its `phase_of` after each of its times. The search is bounded, and counted in
+    `search`: 41 of a cron trigger's years, or two thousand steps of a combination, after which a date counts as
+    never coming (design.md section 5).
     """
+    phase = phase_of(trigger)
     try:
-        return _next(trigger, after.astimezone(UTC), search or Search())
+        found = _next(trigger, after.astimezone(UTC) - phase, search or Search())
+        return _later(found, phase) if phase and found is not None else found
     except OverflowError:  # past the year 9999
         return None
 
@@ -48,6 +55,16 @@ def fire_times(trigger: Trigger, after: datetime, count: int) -> list[datetime]:
     return found
 
 
+def fire_times_between(trigger: Trigger, begin: datetime, end: datetime, *, limit: int) -> list[datetime]:
+    """Return up to `limit` fire times from `begin` (included) until `end` (not)."""
+    found: list[datetime] = []
+    after = begin - _TICK
+    while len(found) < limit and (moment := next_fire_time(trigger, after)) is not None and moment < end:
+        found.append(moment)
+        after = moment
+    return found
+
+
 def latest_fire_time(trigger: Trigger, due: datetime, now: datetime) -> tuple[datetime, int]:
     """Return the latest fire time up to `now` of a job that is due at `due`, and how many earlier ones it folds.
 
@@ -55,7 +72,11 @@ def latest_fire_time(trigger: Trigger, due: datetime, now: datetime) -> tuple[da
     of a downtime cost little. For a combined trigger the count stops at a few hundred.
     """
     begin, until = due.astimezone(UTC), now.astimezone(UTC)
-    if isinstance(trigger, CronTrigger):
+    if phase := phase_of(trigger):
+        assert isinstance(trigger, CronTrigger)
+        latest, folded = _latest_cron(trigger, on_phase(trigger, begin) - phase, until - phase)
+        latest += phase
+    elif isinstance(trigger, CronTrigger):
         latest, folded = _latest_cron(trigger, begin, until)
     elif isinstance(trigger, IntervalTrigger):
         latest, folded = _latest_interval(trigger, begin, until)
@@ -65,6 +86,58 @@ def latest_fire_time(trigger: Trigger, due: datetime, now: datetime) -> tuple[da
         return due, 0
     zone = zone_of(trigger.timezone) if isinstance(trigger, CronTrigger | IntervalTrigger) else due.tzinfo
     return latest.astimezone(zone), folded
+
+
+def phase_of(trigger: Trigger) -> timedelta:
+    """Return how long after each of its times a cron trigger fires: from nothing up to its jitter.
+
+    The microseconds of `start_at` are the share of the jitter, in millionths. So the phase is each trigger's own,
+    the plan stays a function of the trigger, and a row that stock APScheduler rewrites, which draws a lot every
+    time, still has it. `domain.timing` writes them.
+    """
+    if not isinstance(trigger, CronTrigger) or not trigger.jitter or trigger.start_at is None:
+        return _NO_TIME
+    return timedelta(microseconds=trigger.jitter * trigger.start_at.microsecond)
+
+
+def on_phase(trigger: Trigger, due: datetime) -> datetime:
+    """Return when a trigger with jitter would have been due instead of `due`, which somebody else drew by lot.
+
+    What is due by any other trigger, or by no time of this one, stays as it is.
+    """
+    phase = phase_of(trigger)
+    if not phase:
+        return due
+    assert isinstance(trigger, CronTrigger)
+    at = due.astimezone(UTC)
+    if next_fire_time(trigger, at - _TICK) == at:
+        return due
+    latest, found = _latest_cron(trigger, at - timedelta(seconds=trigger.jitter or 0), at)
+    return latest + phase if found else due
+
+
+def shortest_gap(trigger: CronTrigger) -> timedelta | None:
+    """Return the shortest time between two runs by the wall clock, None when there are no two.
+
+    A day's times are compared, and its last with the first of the day after: exact, but for days that come in a
+    row only after the three thousandth. Daylight saving does not count, nor do `start_at` and `end_at`.
+    """
+    cron = compile_cron(trigger)
+    within = min((late - early for early, late in pairwise(cron.times)), default=None)
+    days = islice(_days_from(cron, _ANY_DAY, Search()), _LONGEST_DAY_COUNT)
+    between: timedelta | None = None
+    for early, late in pairwise(days):
+        between = min(late - early, between or late - early)
+        if between == _DAY:
+            break
+    gaps = [] if within is None else [within * SECOND]
+    if between is not None:
+        gaps.append(between + (cron.times[0] - cron.times[-1]) * SECOND)
+    return min(gaps, default=None)
+
+
+def _later(moment: datetime, phase: timedelta) -> datetime:
+    return (moment.astimezone(UTC) + phase).astimezone(moment.tzinfo)
 
 
 def _next(trigger: Trigger, after: datetime, search: Search) -> datetime | None:

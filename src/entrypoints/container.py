@@ -31,6 +31,8 @@ from adapters.storage.local import LocalExpiringFiles
 from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler, task_handler
 from domain.firing.settings import FiringSettings
+from domain.quotas import Quotas
+from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from domain.system_tasks import MonitoringSettings, SystemTasks
 from entrypoints.database_url import DatabaseUrl
@@ -134,6 +136,7 @@ def _firing_settings(settings: Settings) -> FiringSettings:
         dispatch_deadline=timedelta(seconds=settings.scheduler_dispatch_deadline_secs),
         misfire_grace=None if grace is None else timedelta(seconds=grace),
         shutdown_grace_secs=settings.scheduler_shutdown_grace_secs,
+        pause_after_gone=settings.scheduler_pause_after_gone,
         retention=Retention(
             successes=timedelta(days=settings.scheduler_history_success_days),
             failures=timedelta(days=settings.scheduler_history_failure_days),
@@ -225,6 +228,19 @@ class Container(containers.DeclarativeContainer):
         default_timezone=providers.Callable(lambda settings: settings.default_timezone(), settings),
         dialect=settings.provided.scheduler_cron_dialect,
         new_id=providers.Object(_new_id),
+        quotas=providers.Singleton(
+            Quotas,
+            max_schedules_per_user=settings.provided.scheduler_max_schedules_per_user,
+            min_interval_secs=settings.provided.scheduler_min_interval_secs,
+        ),
+    )
+    runs = providers.Singleton(
+        ScheduleRuns,
+        jobs=executions_store,
+        ledger=ledger,
+        clock=clock,
+        default_timezone=providers.Callable(lambda settings: settings.default_timezone(), settings),
+        dialect=settings.provided.scheduler_cron_dialect,
     )
     system_tasks = providers.Singleton(
         SystemTasks,

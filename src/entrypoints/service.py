@@ -17,6 +17,7 @@ from dependency_injector import providers
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import maintenance
 from adapters.postgres.index_keeper import Backfill
+from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from domain.system_tasks import SystemTasks, reconcile, system_jobs
 from entrypoints import logs
@@ -128,11 +129,15 @@ class Service:
         def schedules() -> Schedules:
             return container.schedules()
 
+        def runs() -> ScheduleRuns:
+            return container.runs()
+
         def system_tasks() -> SystemTasks:
             return container.system_tasks()
 
         app = create_app(
             schedules=schedules,
+            runs=runs,
             system_tasks=system_tasks,
             health=self.health,
             ready=self.ready,

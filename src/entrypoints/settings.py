@@ -126,6 +126,15 @@ class Settings(BaseSettings):
         CronDialect.STANDARD, description="standard, or apscheduler for the original's reading of new schedules"
     )
     scheduler_weekly_summary_cron: str = Field("0 * * * *", description="When weekly summaries are queued")
+    scheduler_pause_after_gone: Annotated[int, Field(ge=0)] = Field(
+        5, description="Pause a schedule whose graph is gone after so many refusals in a row; 0 for never"
+    )
+    scheduler_max_schedules_per_user: Annotated[int, Field(ge=0)] = Field(
+        0, description="Schedules that one user may have; 0 for any number"
+    )
+    scheduler_min_interval_secs: Annotated[int, Field(ge=0)] = Field(
+        0, description="Shortest time between two runs of a schedule; 0 for any"
+    )
     scheduler_rpc_token: SecretStr | None = Field(None, description="Bearer token that callers must bring")
     scheduler_max_body_bytes: Count = Field(10 * 1024 * 1024, description="Longest request body")
     scheduler_block_names: Path | None = Field(None, description="JSON file, block id to name, for reports")

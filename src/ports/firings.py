@@ -59,8 +59,12 @@ class Firing:
     @property
     def idempotency_key(self) -> str:
         """`{job id}:{scheduled time, UTC, RFC 3339}`, the same on every attempt (design.md section 6)."""
-        scheduled = self.scheduled_at.isoformat().replace("+00:00", "Z")
-        return f"{self.job_id}:{scheduled}"
+        return idempotency_key(self.job_id, self.scheduled_at)
+
+
+def idempotency_key(job_id: str, scheduled_at: datetime) -> str:
+    """Return the key of a firing, whose due time is in UTC."""
+    return f"{job_id}:{scheduled_at.isoformat().replace('+00:00', 'Z')}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +72,7 @@ class Outcome:
     """What an attempt came to. For WAITING and HELD `attempt_at` says when to try again.
 
     `error` is text for a person, without payload or secrets; `code` a stable word.
+    `gone` names the job whose target is gone, where that is why the firing FAILED; it is not stored.
     """
 
     firing_id: int
@@ -79,6 +84,7 @@ class Outcome:
     code: str | None = None
     error: str | None = None
     attempt_at: datetime | None = None
+    gone: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +128,14 @@ class FiringLedger(Protocol):
         """Record firings outside a job store's claim, leased to `owner`; return those not recorded before.
 
         For the in-memory store: inserting is the claim, so that N replicas run each due time once.
+        """
+        ...
+
+    async def enqueue(self, firings: Sequence[NewFiring], *, store: str) -> frozenset[datetime]:
+        """Record firings that nobody leases, WAITING to be picked up at once, and wake the replicas.
+
+        Return the due times of those that are new. One that is recorded already, in whatever state, stays as it
+        is. `dropped` is not for these.
         """
         ...
 

@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from ports.firings import Firing
+from ports.firings import Firing, NewFiring
 from ports.triggers import Trigger
 
 
@@ -126,11 +126,13 @@ class JobStore(Protocol):
         """Which of the specification's stores this is."""
         ...
 
-    async def put(self, job: Job) -> bool:
+    async def put(self, job: Job, *, replacing: Callable[[Job], Job] | None = None) -> bool:
         """Store `job`, replacing a readable one of the same id.
 
-        Wakes replicas that would sleep past it. False, and nothing changed, when the id belongs to a row that
-        is unreadable.
+        Where there is one, `replacing` is asked in the same transaction what to store instead of it, which it
+        may refuse: what it raises comes out and nothing is changed. It may be called more than once.
+        Wakes replicas that would sleep past the job. False, and nothing changed, when the id belongs to a row
+        that is unreadable.
         """
         ...
 
@@ -151,6 +153,18 @@ class JobStore(Protocol):
         """Delete a job that `allow` doesn't raise for, in one transaction, and return it as it was.
 
         None when there is no such job. Cancels its firings that wait for dispatch.
+        """
+        ...
+
+    async def enqueue(
+        self, job_id: str, *, firings: Callable[[Job], Sequence[NewFiring]]
+    ) -> tuple[Job, frozenset[datetime]] | None:
+        """Record firings of a job outside its cadence, in one transaction, to be dispatched at once.
+
+        `firings` says which, given the job; what it raises comes out and nothing is recorded. It may be called
+        more than once. Returns the job, which stays as it is, and the due times that the ledger did not have yet
+        (as `FiringLedger.enqueue`); None when there is no such job. Paused jobs have firings like others, and a
+        job that is removed or paused at the same moment has none that outlive it.
         """
         ...
 

@@ -9,30 +9,42 @@ from adapters.memory.clock import SettableClock
 from adapters.memory.firings import MemoryFiringLedger
 from adapters.memory.jobs import MemoryJobStore
 from adapters.postgres.database import Database
+from adapters.postgres.firings import PostgresFiringLedger
 from adapters.postgres.jobs import PostgresJobStore
+from ports.firings import FiringLedger
 from ports.jobs import JobStore, StoreName
 from tests.postgres import SCHEMA, session_server
 from tests.rpc.serving import NOW, World, in_process, served
 
 
 @pytest.fixture(params=["memory"])
-async def jobs(request: pytest.FixtureRequest) -> AsyncIterator[JobStore]:
-    """Return an empty execution store; modules that `ON_EACH_STORE` marks run over each kind."""
+async def stores(request: pytest.FixtureRequest) -> AsyncIterator[tuple[JobStore, FiringLedger]]:
+    """Return an empty execution store and its ledger; modules that `ON_EACH_STORE` marks run over each kind."""
     clock = SettableClock(NOW)
     if request.param == "memory":
-        yield MemoryJobStore(StoreName.EXECUTION, ledger=MemoryFiringLedger(clock))
+        ledger = MemoryFiringLedger(clock)
+        yield MemoryJobStore(StoreName.EXECUTION, ledger=ledger), ledger
         return
     url = session_server().new_database()
     database = Database(url, schema=SCHEMA)
-    yield PostgresJobStore(StoreName.EXECUTION, database=database, clock=clock)
+    yield (
+        PostgresJobStore(StoreName.EXECUTION, database=database, clock=clock),
+        PostgresFiringLedger(database, clock=clock),
+    )
     await database.aclose()
     session_server().drop(url)
 
 
 @pytest.fixture
-def world(jobs: JobStore) -> World:
+def jobs(stores: tuple[JobStore, FiringLedger]) -> JobStore:
+    """Return the execution store."""
+    return stores[0]
+
+
+@pytest.fixture
+def world(stores: tuple[JobStore, FiringLedger]) -> World:
     """Return what stands around the application."""
-    return World(jobs)
+    return World(*stores)
 
 
 @pytest.fixture

@@ -17,11 +17,13 @@ from litestar import Litestar
 from adapters.memory.clock import SettableClock
 from domain.cron import CronDialect
 from domain.models import NotificationJobArgs
+from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from entrypoints.rpc.app import create_app
+from ports.firings import FiringLedger
 from ports.jobs import JobStore
 
-ON_EACH_STORE = pytest.mark.parametrize("jobs", ["memory", "postgres"], indirect=True)
+ON_EACH_STORE = pytest.mark.parametrize("stores", ["memory", "postgres"], indirect=True)
 """Runs a test over the fake and over PostgreSQL."""
 
 NOW = datetime(2026, 11, 23, 14, 28, 30, tzinfo=UTC)
@@ -80,6 +82,7 @@ class World:
     """What stands around an application under test; plain fields to look at and to set."""
 
     jobs: JobStore
+    ledger: FiringLedger
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))
     system_tasks: ScriptedSystemTasks = field(default_factory=ScriptedSystemTasks)
     stuck: str | None = None
@@ -97,15 +100,26 @@ class World:
             new_id=self.ids,
         )
 
+    def runs(self) -> ScheduleRuns:
+        """Return the use cases of runs."""
+        return ScheduleRuns(
+            jobs=self.jobs,
+            ledger=self.ledger,
+            clock=self.clock,
+            default_timezone=self.default_timezone,
+            dialect=CronDialect.STANDARD,
+        )
+
     async def ready(self) -> dict[str, Any]:
         """Return `state`."""
         return self.state
 
     def app(self, **options: Any) -> Litestar:
         """Return the application over all this."""
-        schedules = self.schedules()
+        schedules, runs = self.schedules(), self.runs()
         return create_app(
             schedules=lambda: schedules,
+            runs=lambda: runs,
             system_tasks=lambda: self.system_tasks,
             health=lambda: self.stuck,
             ready=self.ready,

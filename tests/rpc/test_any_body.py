@@ -33,8 +33,9 @@ BODIES = (NEARLY_GOOD | INPUT_ONLY | VALUES).map(lambda value: json.dumps(value)
 @given(path=PATHS, body=BODIES)
 async def test_any_body_is_answered_and_leaves_lists_working(path: str, body: bytes) -> None:
     """A body is answered or refused, never a failure; what was stored is what was answered, and can be listed."""
-    jobs = MemoryJobStore(StoreName.EXECUTION, ledger=MemoryFiringLedger(SettableClock(NOW)))
-    async with in_process(World(jobs).app()) as client:
+    ledger = MemoryFiringLedger(SettableClock(NOW))
+    jobs = MemoryJobStore(StoreName.EXECUTION, ledger=ledger)
+    async with in_process(World(jobs, ledger).app()) as client:
         answer = await client.post(path, content=body)
         assert answer.status_code in {200, 400, 422}
         assert_shape(answer)

@@ -297,5 +297,7 @@ async def test_the_whole_schedule_is_answered_with_its_zone_last(client: httpx.A
     assert answer.text == (
         '{"user_id":"u1","graph_id":"g1","graph_version":1,"cron":"0 9 * * 1","input_data":{"a":1},'
         '"input_credentials":{},"id":"00000000000000000000000000000001","name":"execute_graph",'
-        '"next_run_time":"2026-11-30T09:00:00-05:00","timezone":"America/New_York"}'
+        '"next_run_time":"2026-11-30T09:00:00-05:00","timezone":"America/New_York",'
+        '"paused":false,"paused_reason":null,"paused_by":null,"paused_at":null,'
+        '"run_at":null,"start_at":null,"end_at":null,"jitter_secs":null}'
     )

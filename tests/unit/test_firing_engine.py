@@ -18,7 +18,7 @@ from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler
 from domain.firing.settings import FiringSettings
 from ports.errors import DispatchMisdirected, DispatchRefused, DispatchTransient, StoreUnavailable
-from ports.firings import Firing, FiringState
+from ports.firings import Firing, FiringState, NewFiring
 from ports.jobs import Job, JobKind, StoreName
 from ports.triggers import CronTrigger, DateTrigger, Trigger
 from tests.simulation.loop import SimulatedLoop
@@ -33,22 +33,27 @@ class House:
 
     def __init__(self, loop: SimulatedLoop, settings: FiringSettings | None = None) -> None:
         self.clock = WallClock(loop)
-        self.ledger = MemoryFiringLedger(self.clock)
-        self.leases = MemoryLeases(self.ledger)
         self.wakeups = MemoryWakeUps()
+        self.ledger = MemoryFiringLedger(self.clock, woken=self.wakeups.wake)
+        self.leases = MemoryLeases(self.ledger)
         self.store = MemoryJobStore(StoreName.EXECUTION, ledger=self.ledger, woken=self.wakeups.wake)
         self.dispatch = MemoryExecutionDispatch()
         self.alerts: list[str] = []
         self.delay_secs = 0.0
         self._handle = graph_handler(self.dispatch)
-        self.engine = FiringEngine(
+        self.alert_error: Exception | None = None
+        self.engine = self.new_engine(settings or FiringSettings())
+
+    def new_engine(self, settings: FiringSettings) -> FiringEngine:
+        """Return an engine over what is there."""
+        return FiringEngine(
             stores=[self.store],
             ledger=self.ledger,
             leases=self.leases,
             wakeups=self.wakeups,
             handlers={JobKind.EXECUTE_GRAPH: self._dispatch},
             clock=self.clock,
-            settings=settings or FiringSettings(),
+            settings=settings,
             new_replica_id=lambda: f"r{random.random()}",
             jitter=random.Random(1),
             alert=self._alert,
@@ -60,6 +65,8 @@ class House:
 
     async def _alert(self, text: str) -> None:
         self.alerts.append(text)
+        if self.alert_error is not None:
+            raise self.alert_error
 
     async def add(self, trigger: Trigger = EVERY_MINUTE, *, due: datetime = START + MINUTE, **kwargs: Any) -> Job:
         """Store a schedule."""
@@ -74,6 +81,15 @@ class House:
         )
         await self.store.put(job)
         return job
+
+    async def enqueue(self, job: Job) -> None:
+        """Have a schedule run outside its cadence."""
+        firing = NewFiring(job.id, job.kind, self.clock.now(), job.kwargs)
+        await self.ledger.enqueue([firing], store=self.store.name)
+
+    async def until(self, moment: datetime) -> None:
+        """Let time pass up to a moment."""
+        await asyncio.sleep((moment - self.clock.now()).total_seconds())
 
     def fired(self) -> list[datetime]:
         """Return the due times that were dispatched, in order."""
@@ -313,5 +329,24 @@ def test_a_firing_of_a_removed_schedule_is_not_retried(simulated: Simulated) -> 
         house.engine.stop()
         await task
         assert house.states() == [FiringState.CANCELLED]
+
+    simulated(scenario)
+
+
+def test_a_firing_outside_the_cadence_is_dispatched_at_once(simulated: Simulated) -> None:
+    """A sleeping engine is woken for it, and the schedule's own times stay."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        job = await house.add(due=START + 30 * MINUTE)
+        task = loop.create_task(house.engine.run())
+        await house.until(START + timedelta(seconds=20.5))
+        await house.enqueue(job)
+        await house.until(START + timedelta(seconds=20.6))
+        assert house.fired() == [START + timedelta(seconds=20.5)]
+        assert house.states() == [FiringState.SUCCEEDED]
+        assert house.store.jobs["j"].next_run_at == START + 30 * MINUTE
+        house.engine.stop()
+        await task
 
     simulated(scenario)

@@ -1,68 +1,24 @@
 """The use cases of schedules, over a job store in memory."""
 
-import itertools
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from adapters.memory.clock import SettableClock
-from adapters.memory.firings import MemoryFiringLedger
-from adapters.memory.jobs import MemoryJobStore
 from domain.cron import CronDialect
 from domain.errors import InvalidScheduleError, NotAuthorizedError, NotFoundError, UnstorableInputError
-from domain.models import GraphExecutionJobArgs, GraphExecutionJobInfo
-from domain.schedules import Schedules
+from domain.models import GraphExecutionJobArgs
 from ports.errors import StoreUnavailable
-from ports.jobs import Job, JobKind, StoreName, UnreadableReason, UnreadableRow
+from ports.jobs import Job, JobKind, UnreadableReason, UnreadableRow
 from ports.triggers import CronTrigger, IntervalTrigger
-
-NOW = datetime(2026, 11, 23, 14, 28, 30, tzinfo=UTC)
-
-
-@dataclass
-class World:
-    """The use cases and what they run over."""
-
-    timezone: str = "UTC"
-    dialect: CronDialect = CronDialect.STANDARD
-    clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))
-
-    def __post_init__(self) -> None:
-        numbers = itertools.count(1)
-        self.jobs = MemoryJobStore(StoreName.EXECUTION, ledger=MemoryFiringLedger(self.clock))
-        self.schedules = Schedules(
-            jobs=self.jobs,
-            clock=self.clock,
-            default_timezone=self.timezone,
-            dialect=self.dialect,
-            new_id=lambda: f"id{next(numbers)}",
-        )
-
-    async def listed(self, **who: str | None) -> list[GraphExecutionJobInfo]:
-        """Return the schedules that match."""
-        return [info async for info in self.schedules.list(**who)]
+from tests.unit.schedule_world import NOW, World, args
 
 
 @pytest.fixture
 def world() -> World:
     """Return an empty world in UTC that reads standard crontab."""
     return World()
-
-
-def args(**changes: Any) -> GraphExecutionJobArgs:
-    """Return what a schedule runs, with changes."""
-    values: Mapping[str, Any] = {
-        "user_id": "u1",
-        "graph_id": "g1",
-        "graph_version": 1,
-        "cron": "0 9 * * 1",
-        "input_data": {"a": 1},
-    }
-    return GraphExecutionJobArgs.model_validate({**values, **changes})
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -96,6 +52,7 @@ async def test_the_answer_names_id_name_run_and_zone_after_the_recorded_fields(w
     assert list(info.model_dump()) == [
         *("user_id", "graph_id", "graph_version", "cron", "input_data", "input_credentials"),
         *("id", "name", "next_run_time", "timezone"),
+        *("paused", "paused_reason", "paused_by", "paused_at", "run_at", "start_at", "end_at", "jitter_secs"),
     ]
     assert (info.id, info.name, info.timezone) == ("id1", "mine", "UTC")
     assert info.next_run_time == "2026-11-30T09:00:00+00:00"

@@ -1,6 +1,6 @@
 """The ledger of firings and the replicas that lease them, in memory."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -43,12 +43,13 @@ class MemoryFiringLedger(FailsOnDemand):
     there only, as in PostgreSQL, so that the simulation finds out a replica that says too much.
     """
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, woken: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.entries: dict[int, Entry] = {}
         self.replicas: dict[str, int] = {}
         self.holds_from: dict[str, int] = {}
         self._clock = clock
+        self._woken = woken
         self._known: dict[tuple[str, str, datetime], int] = {}
         self._last_id = 0
 
@@ -63,7 +64,7 @@ class MemoryFiringLedger(FailsOnDemand):
         fresh = [f for f in (self._insert_one(new, store, owner) for new in firings) if f is not None]
         return [firing for firing in fresh if self.entries[firing.id].owner == owner]
 
-    def _insert_one(self, new: NewFiring, store: str, owner: str) -> Firing | None:
+    def _insert_one(self, new: NewFiring, store: str, owner: str | None) -> Firing | None:
         identity = (store, new.job_id, new.scheduled_at)
         if identity in self._known:
             return None
@@ -101,6 +102,16 @@ class MemoryFiringLedger(FailsOnDemand):
         self._known[identity] = firing.id
         self.entries[firing.id] = Entry(firing, record, None if new.dropped else owner)
         return firing
+
+    async def enqueue(self, firings: Sequence[NewFiring], *, store: str) -> frozenset[datetime]:
+        """Record firings that wait for whoever picks them up."""
+        self._raise_if_failing()
+        fresh = [f for f in (self._insert_one(new, store, owner=None) for new in firings) if f is not None]
+        for firing in fresh:
+            entry = self.entries[firing.id]
+            entry.record = replace(entry.record, state=FiringState.WAITING, attempt_at=firing.claimed_at)
+        self._woken()
+        return frozenset(firing.scheduled_at for firing in fresh)
 
     async def pick_up(self, *, now: datetime, limit: int, owner: str) -> Sequence[Firing]:
         """Lease waiting and held firings whose time has come, soonest first."""

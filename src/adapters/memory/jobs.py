@@ -1,6 +1,6 @@
 """A job store in memory: the specification's `weekly_notifications`, and the fake for the others."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import islice
@@ -38,12 +38,13 @@ class MemoryJobStore(FailsOnDemand):
         self._ledger = ledger
         self._woken = woken
 
-    async def put(self, job: Job) -> bool:
-        """Store `job`, replacing one of the same id."""
+    async def put(self, job: Job, *, replacing: Callable[[Job], Job] | None = None) -> bool:
+        """Store `job`, replacing one of the same id by what `replacing` says."""
         self._raise_if_failing()
         if job.id in self.rows_left_alone:
             return False
-        self.jobs[job.id] = job
+        stored = self.jobs.get(job.id)
+        self.jobs[job.id] = job if stored is None or replacing is None else replacing(stored)
         self._woken()
         return True
 
@@ -77,6 +78,16 @@ class MemoryJobStore(FailsOnDemand):
         del self.jobs[job_id]
         self._cancel(job_id)
         return job
+
+    async def enqueue(
+        self, job_id: str, *, firings: Callable[[Job], Sequence[NewFiring]]
+    ) -> tuple[Job, frozenset[datetime]] | None:
+        """Record firings of a job outside its cadence."""
+        self._raise_if_failing()
+        job = self.jobs.get(job_id)
+        if job is None:
+            return None
+        return job, await self._ledger.enqueue(firings(job), store=self.name)
 
     def _cancel(self, job_id: str) -> None:
         if isinstance(self._ledger, MemoryFiringLedger):

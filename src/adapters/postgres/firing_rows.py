@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from adapters.postgres.job_index import payload_bytes
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key, unescaped
 from ports.firings import Firing, FiringRecord, FiringState, NewFiring
@@ -37,6 +38,24 @@ _INSERT = """
     )
     ON CONFLICT (job_key, scheduled_at) DO NOTHING
     RETURNING f.id, f.job_id, f.scheduled_at
+"""
+_ENQUEUE = """
+    WITH fresh AS (
+        INSERT INTO {firings} (
+            store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
+            rare_state, attempt_at, payload
+        )
+        SELECT %(store)s, n.job_key, n.job_id, n.kind, n.scheduled_at, %(now)s, n.coalesced,
+            n.user_key, n.user_id, n.graph_id, 'waiting', %(now)s, n.payload
+        FROM unnest(
+            %(job_keys)s::uuid[], %(job_ids)s::text[], %(kinds)s::text[], %(scheduled)s::timestamptz[],
+            %(coalesced)s::bigint[], %(user_keys)s::bigint[], %(user_ids)s::text[],
+            %(graph_ids)s::text[], %(payloads)s::bytea[]
+        ) AS n (job_key, job_id, kind, scheduled_at, coalesced, user_key, user_id, graph_id, payload)
+        ON CONFLICT (job_key, scheduled_at) DO NOTHING
+        RETURNING scheduled_at
+    )
+    SELECT scheduled_at, pg_notify(%(channel)s, '') FROM fresh
 """
 _CANCEL = """
     UPDATE {firings} AS f SET
@@ -96,6 +115,39 @@ def insert_firings(
         for firing in new
         if not firing.dropped and (firing_id := ids.pop((firing.job_id, firing.scheduled_at), None)) is not None
     ]
+
+
+def enqueue_firings(
+    connection: Connection,
+    names: Names,
+    firings: Sequence[NewFiring],
+    *,
+    store: str,
+    now: datetime,
+    channel: str,
+) -> frozenset[datetime]:
+    """Record firings that wait for pick-up; return the due times of those that are new, and notify for them."""
+    if not firings:
+        return frozenset()
+    users = [_text(firing.payload.get("user_id")) for firing in firings]
+    rows = connection.exec_driver_sql(
+        names.sql(_ENQUEUE),
+        {
+            "store": store,
+            "now": now,
+            "channel": channel,
+            "job_keys": array(job_key(store, firing.job_id) for firing in firings),
+            "job_ids": array(firing.job_id for firing in firings),
+            "kinds": array(str(firing.kind) for firing in firings),
+            "scheduled": array(firing.scheduled_at for firing in firings),
+            "coalesced": array(firing.coalesced for firing in firings),
+            "user_keys": array(None if user is None else hash_key(user) for user in users),
+            "user_ids": array(escaped(user) for user in users),
+            "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in firings),
+            "payloads": array(payload_bytes(firing.payload) for firing in firings),
+        },
+    )
+    return frozenset(scheduled_at for scheduled_at, _ in rows)
 
 
 def cancel_firings(connection: Connection, names: Names, *, store: str, job_id: str, now: datetime) -> None:

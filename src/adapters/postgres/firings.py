@@ -17,6 +17,7 @@ from adapters.postgres.database import Database, Lane
 from adapters.postgres.firing_rows import (
     FIRING,
     RECORD,
+    enqueue_firings,
     insert_firings,
     to_firing,
     to_record,
@@ -122,6 +123,15 @@ class PostgresFiringLedger:
             return insert_firings(connection, self._names, encoded, store=store, owner=owner, now=now)
 
         return await self._database.run(Lane.ENGINE, insert)
+
+    async def enqueue(self, firings: Sequence[NewFiring], *, store: str) -> frozenset[datetime]:
+        """Record firings that wait for whoever picks them up, and wake the replicas."""
+        now, channel = self._clock.now(), self._database.channel
+
+        def insert(connection: Connection) -> frozenset[datetime]:
+            return enqueue_firings(connection, self._names, firings, store=store, now=now, channel=channel)
+
+        return await self._database.run(Lane.RPC, insert)
 
     async def pick_up(self, *, now: datetime, limit: int, owner: str) -> Sequence[Firing]:
         """Lease waiting and held firings whose time has come, soonest first."""

@@ -1,6 +1,6 @@
 """APScheduler's job tables as job stores."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
@@ -9,11 +9,12 @@ from sqlalchemy import Connection
 from adapters.apscheduler.job_state import decode
 from adapters.postgres.claims import ClaimTransaction
 from adapters.postgres.database import Database, Lane
-from adapters.postgres.firing_rows import cancel_firings
+from adapters.postgres.firing_rows import cancel_firings, enqueue_firings
 from adapters.postgres.job_listing import JobListing
 from adapters.postgres.job_rows import JobRows, due_moment
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
 from ports.clock import Clock
+from ports.firings import NewFiring
 from ports.jobs import Claim, FiringPlan, Job, JobKind, Position, StoreName, UnreadableRow
 
 _NEXT_DUE = f"""
@@ -41,20 +42,20 @@ class PostgresJobStore:
         self._claim = ClaimTransaction(names, name)
         self._next_due = names.sql(_NEXT_DUE, store=name)
 
-    async def put(self, job: Job) -> bool:
-        """Store `job`, replacing a readable one of the same id."""
+    async def put(self, job: Job, *, replacing: Callable[[Job], Job] | None = None) -> bool:
+        """Store `job`, replacing a readable one of the same id by what `replacing` says."""
         if await self._database.run_statement(Lane.RPC, lambda connection: self._rows.insert(connection, job)):
             return True
-        return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job))
+        return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job, replacing))
 
-    def _replace(self, connection: Connection, job: Job) -> bool:
+    def _replace(self, connection: Connection, job: Job, replacing: Callable[[Job], Job] | None) -> bool:
         found = self._rows.read(connection, job.id, lock=True)
         if isinstance(found, UnreadableRow):
             return False
         if found is None:
             # Deleted since the insert failed. Whoever inserts between these two wins over us.
-            return self._rows.insert(connection, job) or self._replace(connection, job)
-        return self._rows.update(connection, job)
+            return self._rows.insert(connection, job) or self._replace(connection, job, replacing)
+        return self._rows.update(connection, job if replacing is None else replacing(found))
 
     async def get(self, job_id: str) -> Job | None:
         """Return the job, or None."""
@@ -89,6 +90,24 @@ class PostgresJobStore:
             self._rows.delete(connection, job_id)
             self._cancel_firings(connection, job_id)
             return job
+
+        return await self._database.run(Lane.RPC, work)
+
+    async def enqueue(
+        self, job_id: str, *, firings: Callable[[Job], Sequence[NewFiring]]
+    ) -> tuple[Job, frozenset[datetime]] | None:
+        """Record firings of a job outside its cadence; a database conflict may call `firings` again."""
+        now = self._clock.now()
+
+        def work(connection: Connection) -> tuple[Job, frozenset[datetime]] | None:
+            job = self._rows.read(connection, job_id, lock=True)
+            if not isinstance(job, Job):
+                return None
+            names, channel = self._database.names, self._database.channel
+            fresh = enqueue_firings(
+                connection, names, firings(job), store=self.name.value, now=now, channel=channel
+            )
+            return job, fresh
 
         return await self._database.run(Lane.RPC, work)
 

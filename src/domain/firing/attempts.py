@@ -12,6 +12,9 @@ LONGEST_WISH_SECS = 600.0
 HOLD_SECS = 30.0
 _ERROR_LENGTH = 500
 
+TARGET_GONE = "target_gone"
+"""The code of a firing whose graph does not exist or is not the user's any more, in history and metrics."""
+
 
 def retry_delay(attempts: int, *, jitter: random.Random, wish_secs: float | None = None) -> timedelta:
     """Return how long to wait after the `attempts`-th failure: doubling, jittered, at least the receiver's wish.
@@ -52,8 +55,11 @@ def failed_dispatch(
     """
     attempts = firing.attempts + 1
     attempt_at: datetime | None = None
+    code, gone = error.code, None
     if isinstance(error, DispatchRefused):
         state = FiringState.FAILED
+        if error.target_gone:
+            code, gone = TARGET_GONE, firing.job_id
     elif isinstance(error, DispatchMisdirected):
         state = FiringState.HELD
         attempt_at = finished + timedelta(seconds=HOLD_SECS * (0.75 + jitter.random() / 2))
@@ -68,9 +74,10 @@ def failed_dispatch(
         dispatched_at=started,
         finished_at=finished,
         attempts=attempts,
-        code=error.code,
+        code=code,
         error=str(error)[:_ERROR_LENGTH],
         attempt_at=attempt_at,
+        gone=gone,
     )
 
 

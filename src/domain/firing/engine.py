@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.firing.dispatching import Dispatching, Handlers
+from domain.firing.gone import GoneTargets
 from domain.firing.membership import Membership
 from domain.firing.plan import firing_plan
 from domain.firing.recorder import Recorder
@@ -16,7 +17,7 @@ from domain.firing.settings import FiringSettings
 from ports.clock import Clock
 from ports.errors import LeaseLost, PortError, StoreUnavailable
 from ports.firings import Firing, FiringLedger, Outcome
-from ports.jobs import JobStore
+from ports.jobs import JobStore, StoreName
 from ports.leases import Leases
 from ports.wakeups import WakeUps
 
@@ -77,6 +78,13 @@ class FiringEngine:
         self._settings = settings
         self._plan = firing_plan(settings.misfire_grace)
         self.state = EngineState()
+        self._gone = GoneTargets(
+            next((store for store in stores if store.name is StoreName.EXECUTION), stores[0]),
+            ledger=ledger,
+            clock=clock,
+            limit=settings.pause_after_gone,
+            alert=alert,
+        )
         self._recorder = Recorder(ledger, on_settled=self._on_settled)
         self.membership = Membership(
             leases,
@@ -113,6 +121,7 @@ class FiringEngine:
             asyncio.create_task(self._recorder.run(), name="recorder"),
             asyncio.create_task(self.membership.keep(), name="membership"),
             asyncio.create_task(self._prune(), name="prune"),
+            asyncio.create_task(self._gone.run(), name="gone"),
         ]
         try:
             await self._claim_until_stopped()
@@ -264,6 +273,8 @@ class FiringEngine:
                 del self._held[outcome.firing_id]
             if outcome.attempt_at is not None and (self._retry_at is None or outcome.attempt_at < self._retry_at):
                 self._retry_at = outcome.attempt_at
+            if outcome.gone is not None:
+                self._gone.suspect(outcome.gone)
         self._room.set()
 
     def _on_lease_lost(self) -> None:

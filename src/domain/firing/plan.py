@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 
-from domain.fire_times import latest_fire_time, next_fire_time
+from domain.fire_times import latest_fire_time, next_fire_time, on_phase
 from ports.jobs import Advance, FiringPlan
 from ports.triggers import Trigger
 
@@ -20,7 +20,7 @@ def firing_plan(misfire_grace: timedelta | None) -> FiringPlan:
         latest, coalesced = latest_fire_time(trigger, due, now)
         return Advance(
             scheduled_at=latest.astimezone(UTC),
-            next_run_at=next_fire_time(trigger, max(now, latest)),
+            next_run_at=next_fire_time(trigger, max(now, on_phase(trigger, latest))),
             coalesced=coalesced,
             dropped=misfire_grace is not None and now - latest > misfire_grace,
         )

@@ -12,6 +12,7 @@ class FiringSettings:
 
     `user_share` is the share of `max_in_flight` that one user's firings may fill.
     `misfire_grace` None means that a firing is dispatched however late it is.
+    `pause_after_gone` refusals in a row of a target that is gone pause a schedule; 0 for never.
     `poll_secs` backs up lost wake-ups; nothing depends on it for being on time.
     """
 
@@ -23,6 +24,7 @@ class FiringSettings:
     misfire_grace: timedelta | None = None
     shutdown_grace_secs: float = 10.0
     poll_secs: float = 15.0
+    pause_after_gone: int = 5
     first_batch: int = 100
     full_batch: int = 1000
     retention: Retention = field(

@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from litestar import Litestar
 from litestar.di import Provide
 
+from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from entrypoints.rpc.authentication import require_token
 from entrypoints.rpc.docs import documentation, show_schema
@@ -13,10 +14,20 @@ from entrypoints.rpc.errors import HANDLERS
 from entrypoints.rpc.operations import Health, Metrics, Ready, operations
 from entrypoints.rpc.paths import ExactPaths, exact_paths
 from entrypoints.rpc.requests import RpcRequest
+from entrypoints.rpc.runs import (
+    backfill_graph_execution_schedule,
+    get_schedule_firings,
+    preview_schedule,
+    run_graph_execution_schedule_now,
+)
 from entrypoints.rpc.schedules import (
     add_graph_execution_schedule,
     delete_graph_execution_schedule,
+    get_graph_execution_schedule,
     get_graph_execution_schedules,
+    pause_graph_execution_schedule,
+    resume_graph_execution_schedule,
+    update_graph_execution_schedule,
 )
 from entrypoints.rpc.system_tasks import (
     RunsSystemTasks,
@@ -36,6 +47,7 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 def create_app(
     *,
     schedules: Callable[[], Schedules],
+    runs: Callable[[], ScheduleRuns],
     system_tasks: Callable[[], RunsSystemTasks],
     health: Health,
     ready: Ready,
@@ -54,6 +66,14 @@ def create_app(
             add_graph_execution_schedule,
             delete_graph_execution_schedule,
             get_graph_execution_schedules,
+            get_graph_execution_schedule,
+            update_graph_execution_schedule,
+            pause_graph_execution_schedule,
+            resume_graph_execution_schedule,
+            run_graph_execution_schedule_now,
+            backfill_graph_execution_schedule,
+            preview_schedule,
+            get_schedule_firings,
             execute_process_existing_batches,
             execute_process_weekly_summary,
             execute_report_late_executions,
@@ -64,6 +84,7 @@ def create_app(
         ],
         dependencies={
             "schedules": Provide(schedules, sync_to_thread=False),
+            "runs": Provide(runs, sync_to_thread=False),
             "system_tasks": Provide(system_tasks, sync_to_thread=False),
         },
         guards=[] if rpc_token is None else [require_token(rpc_token)],

@@ -24,6 +24,9 @@ _DESCRIPTION = """\
 Schedules of graph executions, spoken as JSON-RPC over HTTP: POST an object of named arguments, get the result.
 What is wrong with a call is answered as {"type", "args"}, the name and arguments of an exception."""
 
+_INSTEAD = "Instead of "
+"""How a field is described that may stand in another's place."""
+
 _STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; }
 h2 { border-bottom: 1px solid #ccc; margin-top: 3rem; } code, pre { font: 14px/1.4 ui-monospace, monospace; }
@@ -156,7 +159,11 @@ def _type(schema: _Schema) -> str:
 
 
 def _example(schema: _Schema, schemas: _Schema) -> Any:
-    """Put a call together from its fields' examples."""
+    """Put a call together from its fields' examples; what stands instead of another field is left out."""
     fields = schema.get("properties", {}).items()
     resolved = ((name, _resolved(field, schemas)) for name, field in fields)
-    return {name: field["examples"][0] for name, field in resolved if field.get("examples")}
+    return {
+        name: field["examples"][0]
+        for name, field in resolved
+        if field.get("examples") and not field.get("description", "").startswith(_INSTEAD)
+    }

@@ -8,20 +8,26 @@ from litestar.connection import Request
 from litestar.datastructures import State
 from litestar.exceptions import ClientException
 from litestar.types import Empty
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from domain.errors import UnstorableInputError
-from domain.models import CredentialsMetaInput, GraphExecutionJobArgs
+from domain.models import CredentialsMetaInput, GraphExecutionJobArgs, ScheduleChanges
 from entrypoints.rpc.errors import InvalidBodyError
+from ports.firings import FiringState
 
 _LIKE_FASTAPI = ConfigDict(from_attributes=True)
 """Makes pydantic name a body of the wrong type as recorded ("add array body")."""
 
 
 class AddGraphExecutionSchedule(GraphExecutionJobArgs):
-    """A new schedule. `user_timezone` (IANA) is ours; without it the service's own zone counts."""
+    """A new schedule. What follows `name` is ours."""
 
     model_config = _LIKE_FASTAPI
+
+    cron: str = Field(
+        description="Five crontab fields, or an alias such as @daily; left out where run_at is given",
+        examples=["0 9 * * 1-5"],
+    )
 
     # Required here, unlike in the stored arguments ("add without input_credentials").
     input_credentials: dict[str, CredentialsMetaInput] = Field(
@@ -30,8 +36,39 @@ class AddGraphExecutionSchedule(GraphExecutionJobArgs):
     )
     name: str | None = Field(default=None, description="Shown to the user", examples=["Weekday digest"])
     user_timezone: str | None = Field(
-        default=None, description="IANA zone in which `cron` is read", examples=["Europe/Berlin"]
+        default=None,
+        description="IANA zone in which cron and times without an offset are read; default the service's",
+        examples=["Europe/Berlin"],
     )
+    run_at: str | None = Field(
+        default=None,
+        description="Instead of cron: run once, at this time (ISO 8601)",
+        examples=["2027-01-01T09:00:00"],
+    )
+    schedule_id: str | None = Field(
+        default=None,
+        description="An id of your own, up to 191 characters: adding again under it replaces your schedule",
+        examples=["weekday-digest-1"],
+    )
+    start_at: str | None = Field(
+        default=None, description="Don't run before (ISO 8601)", examples=["2027-01-01T00:00:00"]
+    )
+    end_at: str | None = Field(
+        default=None, description="Don't run after (ISO 8601)", examples=["2027-12-31T23:59:59"]
+    )
+    jitter_secs: int | None = Field(
+        default=None,
+        description="Run up to so many seconds late, always by the same part of it, so that schedules spread",
+        examples=[60],
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _once_needs_no_cron(cls, value: Any) -> Any:
+        """Take an absent `cron` for an empty one beside `run_at`; else it is missing, as recorded."""
+        if isinstance(value, dict) and value.get("run_at") is not None and "cron" not in value:
+            return {**value, "cron": ""}
+        return value
 
 
 class DeleteGraphExecutionSchedule(BaseModel):
@@ -50,6 +87,99 @@ class GetGraphExecutionSchedules(BaseModel):
 
     graph_id: str | None = Field(default=None, examples=["graph-1"])
     user_id: str | None = Field(default=None, examples=["user-1"])
+    include_paused: bool = Field(default=False, description="List paused schedules too, last", examples=[True])
+
+
+class _OwnSchedule(BaseModel):
+    """A schedule, and who asks."""
+
+    model_config = _LIKE_FASTAPI
+
+    schedule_id: str = Field(examples=["0f8fad5bd9cb469fa165708867284e9a"])
+    user_id: str = Field(description="Whose schedule it is to be", examples=["user-1"])
+
+
+class GetGraphExecutionSchedule(_OwnSchedule):
+    """Which schedule to show, and who asks."""
+
+
+class UpdateGraphExecutionSchedule(ScheduleChanges, _OwnSchedule):
+    """Which schedule to change, who asks, and what is to be different; what is left out stays as it is."""
+
+
+class PauseGraphExecutionSchedule(_OwnSchedule):
+    """Which schedule to pause, who asks, and why."""
+
+    reason: str | None = Field(default=None, description="Shown with the schedule", examples=["Holidays"])
+    by: str | None = Field(default=None, description="Who pauses it; default the user", examples=["support"])
+
+
+class ResumeGraphExecutionSchedule(_OwnSchedule):
+    """Which schedule to resume, and who asks."""
+
+
+class RunGraphExecutionScheduleNow(_OwnSchedule):
+    """Which schedule to run, and who asks."""
+
+
+class BackfillGraphExecutionSchedule(_OwnSchedule):
+    """Which schedule to run for what it missed, who asks, and the window."""
+
+    begin: str = Field(
+        alias="from",
+        description="First due time to run (ISO 8601; without an offset, in the schedule's zone)",
+        examples=["2026-11-23T00:00:00"],
+    )
+    end: str = Field(
+        alias="to", description="Run none from here on; not in the future", examples=["2026-11-24T00:00:00"]
+    )
+
+
+class PreviewSchedule(BaseModel):
+    """A cron expression, or a schedule and its owner, and how far to look."""
+
+    model_config = _LIKE_FASTAPI
+
+    cron: str | None = Field(
+        default=None, description="Five crontab fields, or an alias such as @daily", examples=["0 9 * * 1-5"]
+    )
+    schedule_id: str | None = Field(
+        default=None, description="Instead of cron: a schedule", examples=["0f8fad5bd9cb469fa165708867284e9a"]
+    )
+    user_id: str | None = Field(
+        default=None, description="Instead of cron, with schedule_id: its owner", examples=["user-1"]
+    )
+    user_timezone: str | None = Field(
+        default=None,
+        description="With cron: IANA zone in which it is read; default the service's",
+        examples=["Europe/Berlin"],
+    )
+    count: int = Field(default=5, description="How many runs, up to 1000", examples=[3])
+    after: str | None = Field(
+        default=None,
+        description="Look at runs after this time (ISO 8601); default now",
+        examples=["2027-01-01T00:00:00"],
+    )
+
+
+class GetScheduleFirings(BaseModel):
+    """Whose firings to show, and which."""
+
+    model_config = _LIKE_FASTAPI
+
+    user_id: str = Field(examples=["user-1"])
+    schedule_id: str | None = Field(
+        default=None,
+        description="Of one schedule, which may be gone; default all of the user's",
+        examples=["0f8fad5bd9cb469fa165708867284e9a"],
+    )
+    states: frozenset[FiringState] | None = Field(
+        default=None, description="In these states only; default any", examples=[["failed", "dead"]]
+    )
+    limit: int = Field(default=100, description="How many, up to 1000", examples=[20])
+    before_id: int | None = Field(
+        default=None, description="Older than this one: the last id of the page before", examples=[4711]
+    )
 
 
 # mypy's plugin calls the catch-all of the constructor that it makes up "kwargs" too.

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from litestar.enums import MediaType
 from litestar.response import Response
 from litestar.types import Serializer
+from pydantic import BaseModel
 
 from domain.models import GraphExecutionJobInfo
 
@@ -66,6 +67,8 @@ class JsonResponse(Response[T]):
         """Return the body; bytes are taken for JSON."""
         if isinstance(content, GraphExecutionJobInfo):
             return info_to_json(content)
+        if isinstance(content, BaseModel):
+            return to_json(content.model_dump())
         return content if isinstance(content, bytes) else to_json(content)
 
 
