@@ -82,6 +82,26 @@ def serve(
 
 
 @app.command()
+def uninstall(
+    *, yes: Annotated[bool, typer.Option("--yes", help="Don't ask.", show_default=False)] = False
+) -> None:
+    """Remove this service's own tables; every schedule stays, as APScheduler has it.
+
+    Stop every replica first. The history and the firings that wait for a retry are lost.
+    """
+    from entrypoints.settings import Settings  # noqa: PLC0415  keeps `preview` quick
+    from entrypoints.uninstall import uninstall as remove  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm("Remove the history and everything else but the schedules?", abort=True)
+    try:
+        typer.echo(f"Removed from: {remove(Settings.load())}")
+    except StartError as error:
+        typer.echo(f"agpt-scheduler: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from None
+
+
+@app.command()
 def preview(
     cron: Annotated[
         str | None, typer.Argument(help="A cron expression, five fields or @daily and its like.")

@@ -13,19 +13,18 @@ import uvicorn
 import uvloop
 from dependency_injector import providers
 
-from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import maintenance
 from domain.schedules import Schedules
 from domain.system_tasks import SystemTasks, reconcile, system_jobs
 from entrypoints import logs
 from entrypoints.container import Container, monitoring_settings
 from entrypoints.database_url import DatabaseUrl
-from entrypoints.errors import StartError
+from entrypoints.databases import opened
 from entrypoints.greeting import say_where
 from entrypoints.listening import bind
 from entrypoints.rpc.app import create_app
 from entrypoints.settings import Settings
-from ports.errors import PortError, StoreUnavailable
+from ports.errors import PortError
 from ports.jobs import JobStore
 
 logger = logging.getLogger(__name__)
@@ -41,15 +40,10 @@ def serve(settings: Settings, *, system_tasks: bool = True) -> int:
     logs.configure(settings.log_level)
     container = _checked_container(settings)
     sockets = bind(settings.pyro_host, settings.execution_scheduler_port)
-    embedded = EmbeddedPostgres(settings.scheduler_data_dir) if settings.embedded else None
-    try:
-        database_url = _database_url(settings, embedded)
+    with opened(settings) as database_url:
         say_where(settings, sockets[0].getsockname()[1], database_url)
         service = Service(container, database_url, system_tasks=system_tasks)
         return uvloop.run(service.run(sockets))
-    finally:
-        if embedded is not None:
-            embedded.stop()
 
 
 def _checked_container(settings: Settings) -> Container:
@@ -62,16 +56,6 @@ def _checked_container(settings: Settings) -> Container:
     container.dispatch()
     container.system_tasks()
     return container
-
-
-def _database_url(settings: Settings, embedded: EmbeddedPostgres | None) -> DatabaseUrl:
-    if embedded is None:
-        return settings.database_url()
-    try:
-        url = embedded.start()
-    except StoreUnavailable as error:
-        raise StartError(str(error)) from None
-    return DatabaseUrl(url=url, schema="public", display=f"a private PostgreSQL, its data in {embedded.data_dir}")
 
 
 class Service:
