@@ -124,6 +124,7 @@ def preview(
     if jsonl:
         for line in _previewed_lines():
             sys.stdout.write(line)
+            sys.stdout.flush()  # whoever asks line by line waits for it
         return
     if cron is None:
         typer.echo("agpt-scheduler: preview needs a cron expression", err=True)
@@ -152,9 +153,7 @@ def _preview(cron: object, timezone: object, after: object, count: object) -> li
 
 
 def _previewed_lines() -> Iterator[str]:
-    for line in sys.stdin:
-        if not line.strip():
-            continue
+    for line in sys.stdin.buffer:  # as bytes: a line that is no text is an answer too
         answer: dict[str, Any]
         try:
             row = json.loads(line)
