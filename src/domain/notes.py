@@ -55,6 +55,41 @@ def with_resumption(kwargs: Mapping[str, Any], at: datetime) -> dict[str, Any]:
     return {**kwargs, NOTES: {**notes, "resumed_at": at.isoformat()}}
 
 
+@dataclass(frozen=True, slots=True)
+class WeekdayNote:
+    """A correction of numeric weekdays (`domain.weekdays`): the trigger's `day` and `day_of_week`, then and now."""
+
+    cron: str
+    before: tuple[str, str]
+    after: tuple[str, str]
+    at: str
+
+
+def weekday_note(job: Job) -> WeekdayNote | None:
+    """Return the note of a job's correction, None where there is none that can be read."""
+    noted = _notes(job.kwargs).get("weekdays")
+    if not isinstance(noted, Mapping):
+        return None
+    cron, at, before, after = (noted.get(key) for key in ("cron", "at", "before", "after"))
+    if not (isinstance(cron, str) and isinstance(at, str) and isinstance(before, list) and isinstance(after, list)):
+        return None
+    if not all(isinstance(text, str) for text in (*before, *after)) or (len(before), len(after)) != (2, 2):
+        return None
+    return WeekdayNote(cron=cron, before=(before[0], before[1]), after=(after[0], after[1]), at=at)
+
+
+def with_weekday_note(kwargs: Mapping[str, Any], note: WeekdayNote) -> dict[str, Any]:
+    """Return kwargs that note a correction."""
+    noted = {"cron": note.cron, "before": list(note.before), "after": list(note.after), "at": note.at}
+    return {**kwargs, NOTES: {**_notes(kwargs), "weekdays": noted}}
+
+
+def without_weekday_note(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return kwargs that note no correction; without any other note, as if there had never been one."""
+    notes = {key: value for key, value in _notes(kwargs).items() if key != "weekdays"}
+    return {**kwargs, NOTES: notes} if notes else without_notes(kwargs)
+
+
 def without_notes(kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return kwargs as a firing carries them."""
     return {key: value for key, value in kwargs.items() if key != NOTES}
