@@ -19,6 +19,7 @@ from adapters.http.rpc_dispatch import RpcExecutionDispatch
 from adapters.http.webhook_dispatch import WebhookExecutionDispatch
 from adapters.memory.clock import SystemClock
 from adapters.memory.jobs import MemoryJobStore
+from adapters.postgres.census import PostgresCensus
 from adapters.postgres.database import Database
 from adapters.postgres.firings import PostgresFiringLedger
 from adapters.postgres.index_keeper import IndexKeeper
@@ -196,6 +197,7 @@ class Container(containers.DeclarativeContainer):
     ledger: providers.Provider[FiringLedger] = providers.Singleton(PostgresFiringLedger, database, clock=clock)
     leases: providers.Provider[PostgresLeases] = providers.Singleton(PostgresLeases, database, clock=clock)
     index_keeper = providers.Singleton(IndexKeeper, database)
+    census = providers.Singleton(PostgresCensus, database, clock=clock)
     wakeups: providers.Provider[PostgresWakeUps] = providers.Singleton(
         PostgresWakeUps, database_url.provided.url, schema=database_url.provided.schema
     )

@@ -6,12 +6,15 @@ import logging
 import os
 import signal
 import socket
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import uvicorn
 import uvloop
 from dependency_injector import providers
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from adapters.postgres import maintenance
 from adapters.postgres.index_keeper import Backfill
@@ -26,6 +29,7 @@ from entrypoints.greeting import say_where
 from entrypoints.listening import bind
 from entrypoints.rpc.app import create_app
 from entrypoints.settings import Settings
+from entrypoints.worker_metrics import WorkerMetrics
 from entrypoints.workers import Supervisor
 from ports.errors import PortError
 from ports.jobs import JobStore
@@ -50,14 +54,17 @@ def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) ->
     with opened(settings) as database_url:
         say_where(settings, sockets[0].getsockname()[1], database_url)
 
-        def work(lifeline: int | None = None) -> int:
-            service = Service(container, database_url, system_tasks=system_tasks)
-            return uvloop.run(service.run(sockets, lifeline=lifeline))
-
         if workers == 1:
-            return work()
-        grace = settings.scheduler_shutdown_grace_secs + _CLOSING_SECS
-        return Supervisor(workers, work, grace_secs=grace).run()
+            return uvloop.run(Service(container, database_url, system_tasks=system_tasks).run(sockets))
+        with tempfile.TemporaryDirectory(prefix="agpt-scheduler-") as folder:
+
+            def work(number: int, lifeline: int) -> int:
+                shared = WorkerMetrics(Path(folder), number=number, count=workers)
+                service = Service(container, database_url, system_tasks=system_tasks, worker_metrics=shared)
+                return uvloop.run(service.run(sockets, lifeline=lifeline))
+
+            grace = settings.scheduler_shutdown_grace_secs + _CLOSING_SECS
+            return Supervisor(workers, work, grace_secs=grace).run()
 
 
 def _checked_container(settings: Settings) -> Container:
@@ -75,12 +82,20 @@ def _checked_container(settings: Settings) -> Container:
 class Service:
     """One replica: the engine and the RPC over one container, from start to stop."""
 
-    def __init__(self, container: Container, database_url: DatabaseUrl, *, system_tasks: bool) -> None:
+    def __init__(
+        self,
+        container: Container,
+        database_url: DatabaseUrl,
+        *,
+        system_tasks: bool,
+        worker_metrics: WorkerMetrics | None = None,
+    ) -> None:
         self.container = container
         self.container.database_url.override(providers.Object(database_url))
         self.settings: Settings = container.settings()
         self._database_url = database_url
         self._with_system_tasks = system_tasks
+        self._worker_metrics = worker_metrics
         self._stopping = asyncio.Event()
         self._prepared = False
         self._trouble: str | None = None
@@ -92,18 +107,20 @@ class Service:
         """
         container = self.container
         container.metrics().watch_pool(lambda: container.database().in_use, self.settings.scheduler_db_pool_size)
-        with _signals(self.stop, lifeline):
-            server = _Server(self._uvicorn_config())
-            answering = asyncio.create_task(server.serve(sockets=sockets))
-            firing = asyncio.create_task(self._fire())
-            counting = asyncio.create_task(self._count())
-            stopping = asyncio.create_task(self._stopping.wait())
-            await asyncio.wait({answering, firing, stopping}, return_when=asyncio.FIRST_COMPLETED)
-            self.stop()
-            server.should_exit = True
-            counting.cancel()
-            results = await asyncio.gather(answering, firing, return_exceptions=True)
-            stopping.cancel()
+        shared = self._worker_metrics
+        async with contextlib.nullcontext() if shared is None else shared.shared(container.metrics()):
+            with _signals(self.stop, lifeline):
+                server = _Server(self._uvicorn_config())
+                answering = asyncio.create_task(server.serve(sockets=sockets))
+                firing = asyncio.create_task(self._fire())
+                counting = asyncio.create_task(self._count())
+                stopping = asyncio.create_task(self._stopping.wait())
+                await asyncio.wait({answering, firing, stopping}, return_when=asyncio.FIRST_COMPLETED)
+                self.stop()
+                server.should_exit = True
+                counting.cancel()
+                results = await asyncio.gather(answering, firing, return_exceptions=True)
+                stopping.cancel()
         await self._close()
         broken = [result for result in results if isinstance(result, BaseException)]
         for error in broken:
@@ -137,7 +154,7 @@ class Service:
             system_tasks=system_tasks,
             health=self.health,
             ready=self.ready,
-            metrics=lambda: container.metrics().render(),
+            metrics=self.metrics,
             rpc_token=None if token is None else token.get_secret_value(),
             max_body_bytes=settings.scheduler_max_body_bytes,
         )
@@ -210,8 +227,16 @@ class Service:
         while True:
             if self._prepared:
                 with contextlib.suppress(PortError):
-                    self.container.metrics().show_ledger(await self.container.ledger().counts())
-            await asyncio.sleep(_COUNT_EVERY_SECS)
+                    census = await self.container.census().take()
+                    self.container.metrics().show_tables(census, await self.container.ledger().counts())
+            await asyncio.sleep(_COUNT_EVERY_SECS if self._prepared else 1)
+
+    async def metrics(self) -> tuple[bytes, str]:
+        """Return the exposition text of this process, or of all its fellow workers, and its content type."""
+        own = self.container.metrics()
+        if self._worker_metrics is None:
+            return own.render(), CONTENT_TYPE_LATEST
+        return await self._worker_metrics.render(own), CONTENT_TYPE_LATEST
 
     def health(self) -> str | None:
         """Return None while the claim loop goes round; a database that is away does not stop it."""

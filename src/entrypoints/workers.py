@@ -22,8 +22,8 @@ from entrypoints.errors import StartError
 
 logger = logging.getLogger(__name__)
 
-Work = Callable[[int], int]
-"""What a worker does, until the descriptor that it is given comes to its end; it returns the exit status."""
+Work = Callable[[int, int], int]
+"""What a worker does, by its number from 1, until a descriptor comes to its end; it returns the exit status."""
 
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT})
 _SIGNALS = _STOPPING | {signal.SIGCHLD}
@@ -86,12 +86,12 @@ class Supervisor:
         before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
         pid = os.fork()
         if pid == 0:
-            self._become_worker(before)
+            self._become_worker(place.number, before)
         place.pid, place.started_at = pid, time.monotonic()
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
         logger.info("worker started", extra={"worker": place.number, "pid": pid})
 
-    def _become_worker(self, mask: set[int | signal.Signals]) -> NoReturn:
+    def _become_worker(self, worker: int, mask: set[int | signal.Signals]) -> NoReturn:
         status = _BROKEN
         try:
             signal.set_wakeup_fd(-1)
@@ -101,7 +101,7 @@ class Supervisor:
             self._news.close()
             self._teller.close()
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            status = self._work(self._lifeline)
+            status = self._work(worker, self._lifeline)
         except StartError as error:
             print(f"agpt-scheduler: {error}", file=sys.stderr)  # noqa: T201  what a person at the terminal reads
             status = _CAN_NOT_START

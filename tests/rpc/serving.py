@@ -39,6 +39,10 @@ ADD: Mapping[str, Any] = {
 }
 
 
+async def _metrics() -> tuple[bytes, str]:
+    return b"scheduler_up 1.0\n", "text/plain; version=0.0.4"
+
+
 @dataclass
 class ScriptedSystemTasks:
     """System tasks whose next outcome is set: an exception is raised, anything else returned.
@@ -123,7 +127,7 @@ class World:
             system_tasks=lambda: self.system_tasks,
             health=lambda: self.stuck,
             ready=self.ready,
-            metrics=lambda: (b"scheduler_up 1.0\n", "text/plain; version=0.0.4"),
+            metrics=_metrics,
             **options,
         )
 

@@ -55,7 +55,7 @@ def test_a_reading_is_told_by_what_fires_not_by_how_it_is_written(
 
 
 def test_readings_that_nobody_made() -> None:
-    """A trigger that neither dialect explains is somebody's own; without a cron text there is nothing to compare."""
+    """A trigger that neither dialect explains is somebody's own; without a cron text nothing is compared."""
     odd = CronTrigger("UTC", minute="0", hour="10", day_of_week="0")
     assert reading_of(job("0 9 * * 1", odd)) is Reading.OTHER
     assert reading_of(job("no cron", CronTrigger("UTC"))) is None

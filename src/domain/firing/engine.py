@@ -40,6 +40,7 @@ class EngineState:
     ticks: int = 0
     claimed: int = 0
     taken_over: int = 0
+    leases_taken_over: int = 0
     unreadable_due: int = 0
     store_error: str | None = None
     next_due: datetime | None = None
@@ -284,6 +285,7 @@ class FiringEngine:
 
     def _on_taken_over(self, freed: int) -> None:
         self.state.taken_over += freed
+        self.state.leases_taken_over += freed > 0
         self._wakeups.wake()
 
     async def _drain(self) -> None:

@@ -21,7 +21,7 @@ Health = Callable[[], str | None]
 Ready = Callable[[], Awaitable[Mapping[str, Any]]]
 """Returns what `/ready` shows; its `ready` decides the status."""
 
-Metrics = Callable[[], tuple[bytes, str]]
+Metrics = Callable[[], Awaitable[tuple[bytes, str]]]
 """Returns the exposition text and its content type."""
 
 
@@ -57,7 +57,7 @@ def operations(*, health: Health, ready: Ready, metrics: Metrics) -> list[Contro
     )
     async def show_metrics() -> Response[bytes]:
         """Show counters and gauges in Prometheus' text format."""
-        text, content_type = metrics()
+        text, content_type = await metrics()
         return Response(content=text, media_type=content_type)
 
     return [health_check, ready_check, show_metrics]
