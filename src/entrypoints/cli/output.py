@@ -18,6 +18,8 @@ from rich.text import Text
 T = TypeVar("T")
 
 _UNLIMITED = 1_000_000
+_GAP = 2
+_NARROW = 6
 _STYLES = {
     "succeeded": "green",
     "ok": "green",
@@ -66,13 +68,14 @@ def plain(value: Any) -> Any:
 
 def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, header: bool = True) -> None:
     """Print rows under their titles: within a terminal's width, or as wide as it takes where nobody looks."""
-    table = Table(box=None, pad_edge=False, show_header=header, header_style="bold", padding=(0, 2, 0, 0))
-    for column in columns:
-        overflow: Literal["ellipsis", "fold"] = "ellipsis" if column.cut else "fold"
-        table.add_column(column.title, overflow=overflow, no_wrap=column.cut, justify=column.align)
-    for row in rows:
-        table.add_row(*(_styled(cell) for cell in row))
     console = _console()
+    cells = [[_styled(cell) for cell in row] for row in rows]
+    table = Table(box=None, pad_edge=False, show_header=header, header_style="bold", padding=(0, _GAP, 0, 0))
+    for column, width in zip(columns, _widths(columns, cells, console.width), strict=True):
+        overflow: Literal["ellipsis", "fold"] = "ellipsis" if column.cut else "fold"
+        table.add_column(column.title, overflow=overflow, no_wrap=column.cut, justify=column.align, width=width)
+    for row in cells:
+        table.add_row(*row)
     if console.is_terminal:
         console.print(table)
         return
@@ -80,6 +83,39 @@ def print_table(columns: Sequence[Column], rows: Iterable[Sequence[str]], *, hea
         console.print(table)
     for line in capture.get().splitlines():
         typer.echo(line.rstrip())
+
+
+def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int) -> list[int | None]:
+    """Return the columns' widths: whole ones first, what is left to those that may be cut, narrow ones first.
+
+    Where not even the whole ones fit, the first, an id, still is whole if it can, and rich folds the others.
+    """
+    natural = [
+        max([len(column.title), *(row[number].cell_len for row in rows)]) for number, column in enumerate(columns)
+    ]
+    left = (
+        room
+        - _GAP * len(columns)
+        - sum(width for column, width in zip(columns, natural, strict=True) if not column.cut)
+    )
+    cut = sorted(
+        (number for number, column in enumerate(columns) if column.cut), key=lambda number: natural[number]
+    )
+    if left < _NARROW * len(cut):
+        widths: list[int | None] = [
+            min(width, _NARROW) if column.cut else None for column, width in zip(columns, natural, strict=True)
+        ]
+        folding = len(columns) - len(cut) - 1
+        rest = room - _GAP * len(columns) - sum(width or 0 for width in widths)
+        if natural[0] + 2 * _NARROW * folding <= rest:
+            widths[0] = natural[0]
+        return widths
+    widths = [*natural]
+    for done, number in enumerate(cut):
+        share = min(natural[number], left // (len(cut) - done))
+        widths[number] = share
+        left -= share
+    return widths
 
 
 def print_facts(facts: Iterable[tuple[str, str | None]]) -> None:
@@ -98,12 +134,13 @@ def complain(line: str) -> None:
 
 
 def when(moment: str | datetime | None) -> str:
-    """Return a time for people: weekday, date, time to the second, and offset where it is not UTC's."""
+    """Return a time for people: weekday, date, time with its seconds if it has any, and offset."""
     if not moment:
         return ""
     at = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
     offset = f"{at:%z}"
-    return f"{at:%a %Y-%m-%d %H:%M:%S}" + ("Z" if offset in ("", "+0000") else f"{offset[:3]}:{offset[3:5]}")
+    time = f"{at:%H:%M:%S}" if at.second or at.microsecond else f"{at:%H:%M}"
+    return f"{at:%a %Y-%m-%d} {time}" + ("Z" if offset in ("", "+0000") else f"{offset[:3]}:{offset[3:5]}")
 
 
 def shown(text: str) -> str:

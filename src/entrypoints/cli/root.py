@@ -28,10 +28,6 @@ class _Group(TyperGroup):
             status = _fail("interrupted", Status.INTERRUPTED)
         except TyperException as error:
             status = _fail(_usage(error), Status.BAD_INPUT)
-        except BrokenPipeError:
-            # Whoever read has enough. What is buffered goes nowhere, so that the interpreter does not complain.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            status = Status.DONE
         except Exception as error:
             if os.environ.get("LOG_LEVEL", "").upper() == "DEBUG":
                 raise
@@ -39,6 +35,18 @@ class _Group(TyperGroup):
         if standalone:
             sys.exit(status if isinstance(status, int) else Status.DONE)
         return status
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; whoever reads its output may have enough before it ends."""
+        try:
+            try:
+                return super().invoke(ctx)
+            finally:
+                sys.stdout.flush()
+        except BrokenPipeError:
+            # What is buffered goes nowhere, so that the interpreter does not complain at its end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return Status.DONE
 
 
 def _fail(message: str, status: Status) -> Status:
@@ -49,7 +57,8 @@ def _fail(message: str, status: Status) -> Status:
 
 def _usage(error: TyperException) -> str:
     """Return what is wrong with the arguments, and where to read how they go."""
-    said = error.format_message().rstrip(".") if hasattr(error, "format_message") else str(error)
+    said = error.format_message() if hasattr(error, "format_message") else str(error)
+    said = said.rstrip(".").removeprefix("Invalid value: ")
     context = getattr(error, "ctx", None)
     if context is None:
         return said

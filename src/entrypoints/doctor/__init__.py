@@ -31,7 +31,7 @@ async def examine(
     quick: bool,
     looked_at: Callable[[], None],
 ) -> AsyncIterator[Finding]:
-    """Yield what is found, look by look. `quick` leaves out what reads every row; `looked_at` is called for each."""
+    """Yield what is found. `quick` leaves out what reads every row; `looked_at` is called for each schedule."""
     for finding in look_at_settings(settings):
         yield finding
     service = await look_at_service(service_url)
@@ -49,9 +49,7 @@ async def examine(
         ):
             yield finding
     except StoreUnavailable as error:
-        advice = (
-            "See that PostgreSQL runs and DIRECT_URL names it; the service goes on by itself when it is back."
-        )
+        advice = "See that PostgreSQL runs and DIRECT_URL names it; the service goes on by itself when it is back."
         yield Finding("database", Level.WRONG, str(error), advice)
     finally:
         await _close(container)
