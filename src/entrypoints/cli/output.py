@@ -20,6 +20,7 @@ T = TypeVar("T")
 _UNLIMITED = 1_000_000
 _GAP = 2
 _NARROW = 6
+_FOLDED = 10
 _STYLES = {
     "succeeded": "green",
     "ok": "green",
@@ -107,7 +108,7 @@ def _widths(columns: Sequence[Column], rows: Sequence[Sequence[Text]], room: int
         ]
         folding = len(columns) - len(cut) - 1
         rest = room - _GAP * len(columns) - sum(width or 0 for width in widths)
-        if natural[0] + 2 * _NARROW * folding <= rest:
+        if natural[0] + _FOLDED * folding <= rest:
             widths[0] = natural[0]
         return widths
     widths = [*natural]
