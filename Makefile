@@ -32,9 +32,12 @@ format: install
 bench: install
 	$(BIN)/python -m benchmarks
 
-# Rewrites requirements.lock from pyproject.toml; needs uv.
+# Rewrites the lock files from pyproject.toml; needs uv. The image gets the versions that the tests ran with.
+COMPILE := uv pip compile --universal --generate-hashes --no-header --python-version 3.11
 lock:
-	uv pip compile pyproject.toml --all-extras --universal --generate-hashes --no-header --python-version 3.11 -o requirements.lock
+	$(COMPILE) pyproject.toml --all-extras -o requirements.lock
+	$(COMPILE) pyproject.toml --extra gcs -c requirements.lock -o requirements-production.lock
+	echo 'hatchling' | $(COMPILE) - -c requirements.lock -o requirements-build.lock
 
 clean:
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
