@@ -14,7 +14,7 @@ from domain.models import ChangedSchedule, GraphExecutionJobArgs, GraphExecution
 from domain.quotas import Quotas
 from domain.schedule_changes import ScheduleRules, first_run, paused, resumed, same_trigger
 from ports.clock import Clock
-from ports.jobs import Job, JobKind, JobStore
+from ports.jobs import Job, JobKind, JobStore, Position
 
 log = logging.getLogger(__name__)
 
@@ -193,22 +193,40 @@ class Schedules:
         return GraphExecutionJobInfo.from_job(GraphExecutionJobArgs.model_validate(job.kwargs), job)
 
     async def list(
-        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+        self,
+        *,
+        user_id: str | None = None,
+        graph_id: str | None = None,
+        include_paused: bool = False,
+        after: Position | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[GraphExecutionJobInfo]:
         """Yield the schedules that match, soonest first, then by id; None matches all.
 
+        Up to `limit` of them, from the first behind `after` on.
         Anybody may list anything (spec.md, "Authentication & Authorization"). Paused schedules, which stand last
         where they are asked for, and jobs whose kwargs are no schedule's, are left out, as the original does.
         """
         if not is_unicode(f"{user_id}{graph_id}"):  # is never stored, so matches nothing
             return
-        async for job in self._jobs.list(user_id=user_id, graph_id=graph_id, include_paused=include_paused):
-            try:
-                args = GraphExecutionJobArgs.model_validate(job.kwargs)
-            except ValidationError:
-                log.debug("job %s has no schedule's kwargs and is not listed", job.id)
-                continue
-            yield GraphExecutionJobInfo.from_job(args, job)
+        left, more = limit, True
+        while more:
+            more = False
+            jobs = self._jobs.list(
+                user_id=user_id, graph_id=graph_id, include_paused=include_paused, after=after, limit=left
+            )
+            async for job in jobs:
+                after = Position(job.next_run_at, job.id)
+                try:
+                    args = GraphExecutionJobArgs.model_validate(job.kwargs)
+                except ValidationError:
+                    log.debug("job %s has no schedule's kwargs and is not listed", job.id)
+                    more = limit is not None  # somebody else may take its place
+                    continue
+                yield GraphExecutionJobInfo.from_job(args, job)
+                if left is not None:
+                    left -= 1
+            more = more and left != 0
 
 
 _KWARGS = set(GraphExecutionJobArgs.model_fields)

@@ -133,7 +133,9 @@ class PostgresJobStore:
         movable_until = self._clock.now() + _MAY_MOVE_WITHIN
         yielded: set[str] = set()
         count = 0
-        pages = self._listing.pages(user_id=user_id, graph_id=graph_id, paused=include_paused, after=after)
+        pages = self._listing.pages(
+            user_id=user_id, graph_id=graph_id, paused=include_paused, after=after, limit=limit
+        )
         async with aclosing(pages):
             async for page in pages:
                 for row_id, state, next_run_time in page:
