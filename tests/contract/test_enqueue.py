@@ -90,7 +90,7 @@ async def test_a_job_says_which_of_its_firings_to_enqueue(world: World) -> None:
             asked.append(job)
             return [new_firing(job.id), new_firing(job.id, at=NOW - HOUR)]
 
-        assert await world.jobs.enqueue(job.id, firings=firings) == (job, {NOW, NOW - HOUR})
+        assert await world.jobs.enqueue(job.id, firings=firings) == (job, frozenset({NOW, NOW - HOUR}))
         assert asked == [job]
         assert await world.jobs.enqueue(job.id, firings=firings) == (job, frozenset())
         assert await world.jobs.get(job.id) == job
