@@ -1,76 +1,131 @@
-"""Rows in the original's format, as the original writes them, many at a time."""
+"""Rows in the original's format, written by its own library, many at a time."""
 
 import pickle
 import sys
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from functools import lru_cache
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import psycopg2
 from apscheduler.job import Job
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
+from apscheduler.triggers.interval import IntervalTrigger
 
 STAND_IN = str(Path(__file__).parent / "stand_in")
 TRIGGERS = 50
+USERS = 100
+_PLACEHOLDER = datetime(2111, 11, 11, 11, 11, 11, 111111, tzinfo=UTC)
+_PER_COPY = 20_000
+
+
+def sqlalchemy_url(url: str) -> str:
+    """Return the URL as SQLAlchemy wants it."""
+    return url.replace("postgresql://", "postgresql+psycopg2://")
 
 
 def create_tables(url: str) -> None:
     """Create the original's table, through the original's library."""
-    store = SQLAlchemyJobStore(url=url.replace("postgresql://", "postgresql+psycopg2://"))
+    store = SQLAlchemyJobStore(url=sqlalchemy_url(url))
     store.start(BackgroundScheduler(timezone="UTC"), "execution")
     store.shutdown()
 
 
-def job_states(count: int, due: datetime, *, users: int) -> Iterator[tuple[str, bytes]]:
-    """Yield ids and pickles of hourly schedules, all due at `due`, with `TRIGGERS` distinct triggers."""
+def yearly_triggers() -> Sequence[Any]:
+    """Return `TRIGGERS` distinct triggers that don't come due again during a run."""
+    return [CronTrigger.from_crontab(f"{minute} 4 1 1 *", timezone="UTC") for minute in range(TRIGGERS)]
+
+
+def every_second(first: datetime, seconds: int) -> Any:
+    """Return a trigger that comes due once every `seconds`."""
+    return IntervalTrigger(seconds=seconds, start_date=first, timezone="UTC")
+
+
+def job_state(number: int, trigger: Any, due: datetime, scheduler: Any) -> tuple[str, bytes]:
+    """Return the id and pickle of one schedule, as the original writes it."""
+    job_id = uuid.uuid4().hex
+    job = Job(
+        scheduler,
+        id=job_id,
+        func="backend.executor.scheduler:execute_graph",
+        trigger=trigger,
+        executor="default",
+        args=(),
+        kwargs={
+            "user_id": f"user-{number % USERS}",
+            "graph_id": f"graph-{number}",
+            "graph_version": 1,
+            "cron": f"{number % TRIGGERS} 4 1 1 *",
+            "input_data": {"question": "what is new?", "count": 3},
+            "input_credentials": {},
+        },
+        name=f"schedule {number}",
+        misfire_grace_time=1,
+        coalesce=True,
+        max_instances=1,
+        next_run_time=due,
+    )
+    return job_id, pickle.dumps(job.__getstate__(), pickle.HIGHEST_PROTOCOL)
+
+
+@lru_cache(maxsize=1)
+def _prepared(count: int) -> list[tuple[str, bytes]]:
+    """Return yearly schedules, due at a moment that `fill` replaces: making them is most of the work."""
+    scheduler = _original()
+    triggers = yearly_triggers()
+    return [job_state(number, triggers[number % TRIGGERS], _PLACEHOLDER, scheduler) for number in range(count)]
+
+
+def _original() -> Any:
     if STAND_IN not in sys.path:
         sys.path.insert(0, STAND_IN)
-    scheduler = BackgroundScheduler(timezone="UTC")
-    triggers = [CronTrigger.from_crontab(f"{minute} 4 1 1 *", timezone="UTC") for minute in range(TRIGGERS)]
+    return BackgroundScheduler(timezone="UTC")
+
+
+def prepare(count: int) -> None:
+    """Make `count` schedules ahead of `fill`."""
+    _prepared(count)
+
+
+def fill(url: str, count: int, due: datetime) -> None:
+    """Store `count` yearly schedules that are due at `due`."""
+    old, new = (moment.__reduce_ex__(5)[1][0] for moment in (_PLACEHOLDER, due.astimezone(UTC)))
+    copy(url, ((job_id, state.replace(old, new), due) for job_id, state in _prepared(count)))
+
+
+def fill_every_second(url: str, count: int, first: datetime) -> None:
+    """Store `count` schedules of which one comes due each second, from `first` on, in turn."""
+    scheduler = _original()
+    rows = []
     for number in range(count):
-        job_id = uuid.uuid4().hex
-        job = Job(
-            scheduler,
-            id=job_id,
-            func="backend.executor.scheduler:execute_graph",
-            trigger=triggers[number % TRIGGERS],
-            executor="default",
-            args=(),
-            kwargs={
-                "user_id": f"user-{number % users}",
-                "graph_id": f"graph-{number}",
-                "graph_version": 1,
-                "cron": f"{number % TRIGGERS} 4 1 1 *",
-                "input_data": {"question": "what is new?", "count": 3},
-                "input_credentials": {},
-            },
-            name=f"schedule {number}",
-            misfire_grace_time=1,
-            coalesce=True,
-            max_instances=1,
-            next_run_time=due,
-        )
-        yield job_id, pickle.dumps(job.__getstate__(), pickle.HIGHEST_PROTOCOL)
+        due = datetime.fromtimestamp(first.timestamp() + number, UTC)
+        job_id, state = job_state(number, every_second(due, count), due, scheduler)
+        rows.append((job_id, state, due))
+    copy(url, rows)
 
 
-def fill(url: str, count: int, due: datetime, *, users: int = 100) -> None:
-    """Store `count` schedules that are due at `due`."""
-    create_tables(url)
-    moment = due.astimezone(UTC).timestamp()
+def copy(url: str, rows: Iterator[tuple[str, bytes, datetime]] | Sequence[tuple[str, bytes, datetime]]) -> None:
+    """Store rows of (id, state, due time)."""
     connection = psycopg2.connect(url)
     with connection, connection.cursor() as cursor:
         lines = StringIO()
-        for number, (job_id, state) in enumerate(job_states(count, due, users=users), 1):
-            lines.write(f"{job_id}\t{moment!r}\t\\\\x{state.hex()}\n")
-            if number % 20_000 == 0 or number == count:
-                lines.seek(0)
-                cursor.copy_expert("COPY apscheduler_jobs (id, next_run_time, job_state) FROM STDIN", lines)
+        for number, (job_id, state, due) in enumerate(rows, 1):
+            lines.write(f"{job_id}\t{due.timestamp()!r}\t\\\\x{state.hex()}\n")
+            if number % _PER_COPY == 0:
+                _copy(cursor, lines)
                 lines = StringIO()
+        _copy(cursor, lines)
     connection.autocommit = True
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE apscheduler_jobs")
     connection.close()
+
+
+def _copy(cursor: Any, lines: StringIO) -> None:
+    lines.seek(0)
+    cursor.copy_expert("COPY apscheduler_jobs (id, next_run_time, job_state) FROM STDIN", lines)

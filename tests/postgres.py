@@ -6,6 +6,7 @@ import signal
 import tempfile
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -80,7 +81,8 @@ class Server:
         postmaster = self._server.get_postmaster_info().process
         assert postmaster is not None
         for process in [*postmaster.children(), postmaster]:
-            os.kill(process.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # some come and go by themselves
+                os.kill(process.pid, signal.SIGKILL)
         postmaster.wait()
 
     def close(self) -> None:

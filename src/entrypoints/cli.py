@@ -72,6 +72,14 @@ def serve(
     system_tasks: Annotated[
         bool, typer.Option("--system-tasks/--no-system-tasks", help="Register the platform's periodic tasks.")
     ] = True,
+    workers: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            max=64,
+            help="Firing processes behind the port, each with SCHEDULER_DB_POOL_SIZE connections.",
+        ),
+    ] = 1,
     settings: Annotated[bool, typer.Option("--settings", help="Explain every setting and exit.")] = False,
 ) -> None:
     """Start the service."""
@@ -82,7 +90,7 @@ def serve(
     from entrypoints.settings import Settings  # noqa: PLC0415
 
     try:
-        code = run_service(Settings.load(), system_tasks=system_tasks)
+        code = run_service(Settings.load(), system_tasks=system_tasks, workers=workers)
     except StartError as error:
         typer.echo(f"agpt-scheduler: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from None

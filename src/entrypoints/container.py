@@ -21,6 +21,7 @@ from adapters.memory.clock import SystemClock
 from adapters.memory.jobs import MemoryJobStore
 from adapters.postgres.database import Database
 from adapters.postgres.firings import PostgresFiringLedger
+from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.jobs import PostgresJobStore
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.wakeups import PostgresWakeUps
@@ -191,9 +192,11 @@ class Container(containers.DeclarativeContainer):
         database_url.provided.url,
         schema=database_url.provided.schema,
         pool_size=settings.provided.scheduler_db_pool_size,
+        idle_secs=settings.provided.scheduler_lease_secs,
     )
     ledger: providers.Provider[FiringLedger] = providers.Singleton(PostgresFiringLedger, database, clock=clock)
-    leases: providers.Provider[Leases] = providers.Singleton(PostgresLeases, database, clock=clock)
+    leases: providers.Provider[PostgresLeases] = providers.Singleton(PostgresLeases, database, clock=clock)
+    index_keeper = providers.Singleton(IndexKeeper, database)
     wakeups: providers.Provider[PostgresWakeUps] = providers.Singleton(
         PostgresWakeUps, database_url.provided.url, schema=database_url.provided.schema
     )

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import uvicorn
@@ -16,6 +16,7 @@ from dependency_injector import providers
 
 from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import maintenance
+from adapters.postgres.index_keeper import Backfill
 from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from domain.system_tasks import SystemTasks, reconcile, system_jobs
@@ -26,6 +27,7 @@ from entrypoints.errors import StartError
 from entrypoints.listening import bind
 from entrypoints.rpc.app import create_app
 from entrypoints.settings import ReceiverKind, Settings
+from entrypoints.workers import Supervisor
 from ports.errors import PortError, StoreUnavailable
 from ports.jobs import JobStore
 
@@ -35,10 +37,14 @@ _STUCK_SECS = 90.0
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 10.0
 _COUNT_EVERY_SECS = 15.0
+_CLOSING_SECS = 10.0  # what a worker may take beyond the grace, to give its lease back and close
 
 
-def serve(settings: Settings, *, system_tasks: bool = True) -> int:
-    """Serve until SIGTERM or SIGINT; return the exit status. Raises StartError for what keeps it from starting."""
+def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) -> int:
+    """Serve until SIGTERM or SIGINT; return the exit status. Raises StartError for what keeps it from starting.
+
+    More than one of `workers` are processes under this one, each a replica, that share its port.
+    """
     logs.configure(settings.log_level)
     settings.receiver()
     settings.default_timezone()
@@ -47,8 +53,15 @@ def serve(settings: Settings, *, system_tasks: bool = True) -> int:
     try:
         database_url = _database_url(settings, embedded)
         _say_where(settings, sockets, embedded, database_url)
-        service = Service(settings, database_url, system_tasks=system_tasks)
-        return uvloop.run(service.run(sockets))
+
+        def work(lifeline: int | None = None) -> int:
+            service = Service(settings, database_url, system_tasks=system_tasks)
+            return uvloop.run(service.run(sockets, lifeline=lifeline))
+
+        if workers == 1:
+            return work()
+        grace = settings.scheduler_shutdown_grace_secs + _CLOSING_SECS
+        return Supervisor(workers, work, grace_secs=grace).run()
     finally:
         if embedded is not None:
             embedded.stop()
@@ -75,12 +88,15 @@ class Service:
         self._prepared = False
         self._trouble: str | None = None
 
-    async def run(self, sockets: list[socket.socket]) -> int:
-        """Serve until a signal comes. The RPC answers at once; firing begins when the database is there."""
+    async def run(self, sockets: list[socket.socket], *, lifeline: int | None = None) -> int:
+        """Serve until a signal comes. The RPC answers at once; firing begins when the database is there.
+
+        With a `lifeline`, a descriptor, the end of what can be read from it ends the service too.
+        """
         container = self.container
         container.dispatch()  # a receiver that can't be used is found out before anything starts
         container.metrics().watch_pool(lambda: container.database().in_use, self.settings.scheduler_db_pool_size)
-        with _signals(self.stop):
+        with _signals(self.stop, lifeline):
             server = _Server(self._uvicorn_config())
             answering = asyncio.create_task(server.serve(sockets=sockets))
             firing = asyncio.create_task(self._fire())
@@ -143,10 +159,23 @@ class Service:
             container = self.container
             wakeups = container.wakeups()
             await wakeups.open()
+            keeping = [
+                asyncio.create_task(container.index_keeper().run()),
+                asyncio.create_task(self._free_orphans()),
+            ]
             try:
                 await container.engine().run()
             finally:
+                for task in keeping:
+                    task.cancel()
+                await asyncio.gather(*keeping, return_exceptions=True)
                 await wakeups.aclose()
+
+    async def _free_orphans(self) -> None:
+        """Free what nobody who is known holds, once; a database that is away is not worth another try."""
+        with contextlib.suppress(PortError):
+            if freed := await self.container.leases().free_orphans():
+                logger.warning("%d firings belonged to no known replica and wait for dispatch again", freed)
 
     async def _prepare(self) -> bool:
         """Migrate and register the system tasks, for as long as it takes; say whether that came about."""
@@ -204,7 +233,7 @@ class Service:
             "ready": status.migrated and self._prepared,
             "database": "ok" if status.reachable else "unavailable",
             "migrations": "current" if status.migrated else "unknown" if not status.reachable else "pending",
-            "backfill": "complete",
+            "backfill": "complete" if self.container.index_keeper().backfill is Backfill.COMPLETE else "running",
             "dispatch": str(self.settings.receiver().kind),
             "receiver": misdirected or "ok",
         }
@@ -228,18 +257,28 @@ class _Server(uvicorn.Server):
 
 
 @contextlib.contextmanager
-def _signals(stop: Any) -> Iterator[None]:
-    """Stop gracefully at the first SIGTERM or SIGINT, at once at the second."""
+def _signals(stop: Callable[[], None], lifeline: int | None) -> Iterator[None]:
+    """Stop gracefully at the first SIGTERM or SIGINT, at once at the second.
+
+    At once but under a supervisor: it knows of a second one, and what comes here may be the same one twice.
+    """
     loop = asyncio.get_running_loop()
     seen = 0
 
     def handle(number: int) -> None:
         nonlocal seen
         seen += 1
-        if seen > 1:
+        if seen > 1 and lifeline is None:
             os._exit(128 + number)
         stop()
 
+    def cut() -> None:
+        assert lifeline is not None
+        loop.remove_reader(lifeline)
+        stop()
+
+    if lifeline is not None:
+        loop.add_reader(lifeline, cut)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, handle, number)
     try:
@@ -247,6 +286,8 @@ def _signals(stop: Any) -> Iterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
+        if lifeline is not None:
+            loop.remove_reader(lifeline)
 
 
 def _say_where(

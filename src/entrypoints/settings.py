@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     )
     pyro_host: str = Field("localhost", description="Address to bind, and default host of the neighbours")
     execution_scheduler_port: ListenPort = Field(8003, description="Port of this service")
-    scheduler_db_pool_size: Count = Field(3, description="Database connections (one more listens)")
+    scheduler_db_pool_size: Count = Field(3, description="Database connections of each process (one more listens)")
     execution_late_notification_threshold_secs: Count = Field(
         300, description="Queued longer than this is late; also how often that is looked at"
     )

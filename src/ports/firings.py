@@ -182,7 +182,7 @@ class FiringLedger(Protocol):
         ...
 
     async def counts(self) -> Mapping[FiringState, int]:
-        """Return how many firings are in each state that is not SUCCEEDED."""
+        """Return how many firings are in each state but LEASED and SUCCEEDED: those come and go too fast."""
         ...
 
     async def prune(self, *, now: datetime, keep: Retention, limit: int) -> int:

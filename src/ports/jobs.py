@@ -106,6 +106,14 @@ class Claim:
     unreadable: Sequence[UnreadableRow] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place in a list of jobs: after the job that is due then (None: paused) and has this id."""
+
+    next_run_at: datetime | None
+    id: str
+
+
 class JobStore(Protocol):
     """Jobs by id and by due time. Any method may raise StoreUnavailable.
 
@@ -161,9 +169,19 @@ class JobStore(Protocol):
         ...
 
     def list(
-        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+        self,
+        *,
+        user_id: str | None = None,
+        graph_id: str | None = None,
+        include_paused: bool = False,
+        after: Position | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[Job]:
-        """Yield the graph execution jobs that match, ordered by (next_run_at, id), paused ones last."""
+        """Yield the graph execution jobs that match, ordered by (next_run_at, id), paused ones last.
+
+        Up to `limit` of them, from the first behind `after` on. The list may be long and its reader slow: it holds
+        neither memory nor a connection for what is yet to come.
+        """
         ...
 
     async def next_due(self) -> datetime | None:

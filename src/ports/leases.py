@@ -25,8 +25,13 @@ class Leases(Protocol):
         """Make `replica` (a fresh, unique id) known, with its counter at zero."""
         ...
 
-    async def renew(self, replica: str) -> Pulse:
-        """Count `replica`'s beat up by one and say what is seen."""
+    async def renew(self, replica: str, *, holds_from: int | None = None) -> Pulse:
+        """Count `replica`'s beat up by one and say what is seen.
+
+        `holds_from` says that no firing which `replica` leases as it was claimed, now or from now on, has a lower
+        id, so that whoever takes over need not look further back; None leaves what was said before. Firings that
+        it picked up again don't count.
+        """
         ...
 
     async def expire(self, replica: str, *, beat: int) -> int:

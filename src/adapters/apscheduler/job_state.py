@@ -35,11 +35,15 @@ _SMALL_ROW_BYTES = 32 * 1024  # too small to reach any of the bounds on reading
 # The end of a row as APScheduler writes it: the key, the class, ten bytes of local time, a zone seen before.
 _NEXT_RUN_TAIL = re.compile(
     rb"\x8c\rnext_run_time\x94"
-    rb"(?:\x8c\x08datetime\x94(?:\x8c\x08datetime\x94|h.|j.{4})\x93\x94|h.|j.{4})"
+    rb"(?:(?:\x8c\x08datetime\x94|h.|j.{4}){2}\x93\x94|h.|j.{4})"
     rb"C\n(.{10})\x94(?:h.|j.{4})\x86\x94R\x94u\.\Z",
     re.DOTALL,
 )
-_NO_MOMENT = bytes(10)
+_LONGEST_TAIL = 80
+NEXT_RUN_BYTES = 10
+"""How many bytes of a row's pickle say when it runs next; the rest stays as it is from run to run."""
+
+_NO_MOMENT = bytes(NEXT_RUN_BYTES)
 
 
 class _ForeignRowError(Exception):
@@ -183,16 +187,19 @@ def encode(job: Job) -> bytes:
     return job_state
 
 
-def next_run_offset(job_state: bytes) -> int | None:
+def next_run_offset(job_state: bytes, *, own: bool = False) -> int | None:
     """Return where the ten bytes of the row's next run begin, None where they can't be patched in place.
 
     They can in what APScheduler writes for a job that is not paused: the bytes stand at the end, nothing refers
     back to them, and their zone is the trigger's own. So any `next_run_bytes` in that zone may take their place.
+    `own` spares the proof of it for what `encode` has just made.
     """
-    tail = _NEXT_RUN_TAIL.search(job_state)
+    tail = _NEXT_RUN_TAIL.search(job_state, max(0, len(job_state) - _LONGEST_TAIL))
     if tail is None:
         return None
     offset = tail.start(1)
+    if own:
+        return offset
     # Proof that these are the bytes, not others that look the same: with zeros here the next run is zeros.
     try:
         state = load(job_state[:offset] + _NO_MOMENT + job_state[offset + len(_NO_MOMENT) :])

@@ -24,21 +24,30 @@ _FAR = datetime.max.replace(tzinfo=UTC)
 
 @dataclass(slots=True)
 class Entry:
-    """A firing and what became of it. `cancelled` marks a leased one whose schedule is gone."""
+    """A firing and what became of it.
+
+    `cancelled` marks a leased one whose schedule is gone, `again` one that was leased after it had waited.
+    """
 
     firing: Firing
     record: FiringRecord
     owner: str | None
     cancelled: bool = False
+    again: bool = False
 
 
 class MemoryFiringLedger(FailsOnDemand):
-    """State in plain fields: `entries` by id, `replicas` (name to beat) for the leases that fence claims."""
+    """State in plain fields: `entries` by id, `replicas` (name to beat) for the leases that fence claims.
+
+    `holds_from` (name to id) is where a replica's first leases begin, as it said: what it holds is looked for
+    there only, as in PostgreSQL, so that the simulation finds out a replica that says too much.
+    """
 
     def __init__(self, clock: Clock, *, woken: Callable[[], None] = lambda: None) -> None:
         super().__init__()
         self.entries: dict[int, Entry] = {}
         self.replicas: dict[str, int] = {}
+        self.holds_from: dict[str, int] = {}
         self._clock = clock
         self._woken = woken
         self._known: dict[tuple[str, str, datetime], int] = {}
@@ -111,7 +120,7 @@ class MemoryFiringLedger(FailsOnDemand):
         due = [e for e in self.entries.values() if e.record.state in _OPEN and _attempt_at(e) <= now]
         due.sort(key=lambda entry: (_attempt_at(entry), entry.firing.id))
         for entry in due[:limit]:
-            entry.owner = owner
+            entry.owner, entry.again = owner, True
             entry.record = replace(entry.record, state=FiringState.LEASED, attempt_at=None)
         return [replace(entry.firing, attempts=entry.record.attempts) for entry in due[:limit]]
 
@@ -121,8 +130,8 @@ class MemoryFiringLedger(FailsOnDemand):
         self.require_alive(owner)
         return [
             replace(entry.firing, attempts=entry.record.attempts)
-            for entry in self.entries.values()
-            if entry.owner == owner and entry.firing.id not in holding
+            for entry in self._held_by(owner)
+            if entry.firing.id not in holding
         ]
 
     async def next_attempt(self) -> datetime | None:
@@ -201,9 +210,9 @@ class MemoryFiringLedger(FailsOnDemand):
         return True
 
     async def counts(self) -> Mapping[FiringState, int]:
-        """Count firings by state, succeeded ones left out."""
+        """Count firings by state, leased and succeeded ones left out."""
         self._raise_if_failing()
-        counts = dict.fromkeys(frozenset(FiringState) - {FiringState.SUCCEEDED}, 0)
+        counts = dict.fromkeys(frozenset(FiringState) - {FiringState.LEASED, FiringState.SUCCEEDED}, 0)
         for entry in self.entries.values():
             if entry.record.state in counts:
                 counts[entry.record.state] += 1
@@ -225,7 +234,7 @@ class MemoryFiringLedger(FailsOnDemand):
 
     def free(self, owner: str) -> int:
         """Make `owner`'s leased firings wait for pick-up at once; return how many."""
-        freed = [entry for entry in self.entries.values() if entry.owner == owner]
+        freed = self._held_by(owner)
         for entry in freed:
             entry.owner = None
             gone = entry.cancelled
@@ -236,6 +245,11 @@ class MemoryFiringLedger(FailsOnDemand):
                 attempt_at=None if gone else self._clock.now(),
             )
         return len(freed)
+
+    def _held_by(self, owner: str) -> list[Entry]:
+        since = self.holds_from.get(owner, 0)
+        mine = (entry for entry in self.entries.values() if entry.owner == owner)
+        return [entry for entry in mine if entry.again or entry.firing.id >= since]
 
 
 def _attempt_at(entry: Entry) -> datetime:

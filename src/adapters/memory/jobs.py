@@ -3,14 +3,15 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 
 from adapters.memory.faults import FailsOnDemand
 from adapters.memory.firings import MemoryFiringLedger
 from ports.firings import FiringLedger, NewFiring
-from ports.jobs import Advance, Claim, FiringPlan, Job, JobKind, StoreName, UnreadableRow
+from ports.jobs import Advance, Claim, FiringPlan, Job, JobKind, Position, StoreName, UnreadableRow
 
 
-def _order(job: Job) -> tuple[bool, datetime, str]:
+def _order(job: Job | Position) -> tuple[bool, datetime, str]:
     paused = job.next_run_at is None
     return paused, datetime.min.replace(tzinfo=UTC) if job.next_run_at is None else job.next_run_at, job.id
 
@@ -93,15 +94,27 @@ class MemoryJobStore(FailsOnDemand):
             self._ledger.cancel(self.name, job_id)
 
     async def list(
-        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+        self,
+        *,
+        user_id: str | None = None,
+        graph_id: str | None = None,
+        include_paused: bool = False,
+        after: Position | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[Job]:
         """Yield the graph execution jobs that match, in order."""
         self._raise_if_failing()
-        for job in sorted(self.jobs.values(), key=_order):
-            if job.kind is not JobKind.EXECUTE_GRAPH or (job.next_run_at is None and not include_paused):
-                continue
-            if user_id in (None, job.kwargs.get("user_id")) and graph_id in (None, job.kwargs.get("graph_id")):
-                yield job
+        matching = (
+            job
+            for job in sorted(self.jobs.values(), key=_order)
+            if job.kind is JobKind.EXECUTE_GRAPH
+            and (include_paused or job.next_run_at is not None)
+            and user_id in (None, job.kwargs.get("user_id"))
+            and graph_id in (None, job.kwargs.get("graph_id"))
+            and (after is None or _order(job) > _order(after))
+        )
+        for job in islice(matching, limit):
+            yield job
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time."""

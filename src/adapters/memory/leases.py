@@ -16,10 +16,13 @@ class MemoryLeases(FailsOnDemand):
         """Make `replica` known."""
         self._raise_if_failing()
         self._ledger.replicas[replica] = 0
+        self._ledger.holds_from[replica] = 0
 
-    async def renew(self, replica: str) -> Pulse:
+    async def renew(self, replica: str, *, holds_from: int | None = None) -> Pulse:
         """Count one beat and say what is seen."""
         self._raise_if_failing()
+        if holds_from is not None:
+            self._ledger.holds_from[replica] = holds_from
         alive = replica in self._ledger.replicas
         if alive:
             self._ledger.replicas[replica] += 1
@@ -40,4 +43,6 @@ class MemoryLeases(FailsOnDemand):
 
     def _retire(self, replica: str) -> int:
         del self._ledger.replicas[replica]
-        return self._ledger.free(replica)
+        freed = self._ledger.free(replica)
+        self._ledger.holds_from.pop(replica, None)
+        return freed

@@ -1,7 +1,7 @@
 """The claim: one transaction that advances due jobs and records their firings.
 
-The plain way, which works for every row that can be read: decode, ask the plan, encode. Five statements a batch,
-however many rows are in it.
+The plain way works for every row that can be read: decode, ask the plan, encode. Rows that the index describes go
+the quick way (`patched_claims.py`). Either takes a handful of statements a batch, however many rows are in it.
 """
 
 from collections.abc import Sequence
@@ -11,18 +11,20 @@ from datetime import UTC, datetime
 from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
-from adapters.postgres.firing_rows import insert_firings, payload_bytes
+from adapters.postgres.firing_rows import insert_firings
+from adapters.postgres.job_index import INDEXED, entry_of, payload_bytes, store_entries
 from adapters.postgres.job_rows import timestamp
 from adapters.postgres.leases import require_alive
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names
+from adapters.postgres.patched_claims import PatchedClaims
+from adapters.postgres.planned import Planned
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER, remember
-from ports.firings import NewFiring
-from ports.jobs import Advance, Claim, FiringPlan, Job, StoreName, UnreadableReason, UnreadableRow
-from ports.triggers import Trigger
+from ports.firings import Firing, NewFiring
+from ports.jobs import Claim, FiringPlan, Job, StoreName, UnreadableReason, UnreadableRow
 
 _DUE = f"""
-    SELECT j.id, j.job_state, j.next_run_time, j.xmin::text FROM {{jobs}} AS j
+    SELECT j.id, j.next_run_time, j.job_state, j.xmin::text AS row_version FROM {{jobs}} AS j
     WHERE j.next_run_time <= %(now)s AND {NOT_QUARANTINED}
     ORDER BY j.next_run_time LIMIT %(limit)s FOR UPDATE OF j SKIP LOCKED
 """  # noqa: S608  texts of ours
@@ -32,16 +34,20 @@ _ADVANCE = """
     WHERE j.id = n.id
 """
 _RUN_OUT = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+_FORGET = "DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[])"
+
+DueRow = tuple[str, float, bytes, str]
+"""Id, due time, pickle and version."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """What one job's claim writes. `state` is the row's new pickle, None when the job has run out."""
+    """What one job's claim writes: the job as it goes on, and its pickle; None when it has run out."""
 
     firing: NewFiring
     payload: bytes
-    next_run_time: float | None
-    state: bytes | None
+    job: Job | None
+    state: bytes
 
 
 class ClaimTransaction:
@@ -50,8 +56,9 @@ class ClaimTransaction:
     def __init__(self, names: Names, store: StoreName) -> None:
         self._names = names
         self._store = store
-        self._due, self._advance, self._run_out = (
-            names.sql(text, store=store) for text in (_DUE, _ADVANCE, _RUN_OUT)
+        self._patched = PatchedClaims(names, store, due=_DUE) if store is INDEXED else None
+        self._due, self._advance, self._run_out, self._forget = (
+            names.sql(text, store=store) for text in (_DUE, _ADVANCE, _RUN_OUT, _FORGET)
         )
 
     def __call__(
@@ -66,26 +73,30 @@ class ClaimTransaction:
     ) -> Claim:
         """Take up to `limit` due jobs (ports/jobs.py, `claim_due`)."""
         require_alive(connection, self._names, owner)
-        rows = connection.exec_driver_sql(
-            self._due,
-            {
-                "store": self._store.value,
-                "now": timestamp(now),
-                "checked_after": now - RECHECK_AFTER,
-                "limit": limit,
-            },
-        ).all()
-        steps, unreadable = [], []
-        planned = _Planned(plan, now)
-        for row_id, state, next_run_time, version in rows:
-            found = _step(decode(row_id, bytes(state), next_run_time), planned)
-            if isinstance(found, _Step):
-                steps.append(found)
-            else:
-                unreadable.append((found, version))
+        due = {
+            "store": self._store.value,
+            "now": timestamp(now),
+            "checked_after": now - RECHECK_AFTER,
+            "limit": limit,
+        }
+        planned = Planned(plan, now)
+        firings: list[Firing] = []
+        taken, run_out = 0, list[str]()
+        if self._patched is None:
+            rows: Sequence[DueRow] = [
+                (row_id, time, bytes(state), version)
+                for row_id, time, state, version in connection.exec_driver_sql(self._due, due)
+            ]
+        else:
+            found = self._patched.claim(connection, due, planned, owner=owner, claimed_at=claimed_at)
+            firings, rows, taken, run_out = found.firings, found.others, found.taken, found.run_out
+        steps, unreadable = self._decoded(rows, planned)
         remember(connection, self._names, unreadable, store=self._store, now=now)
-        self._write(connection, steps)
-        firings = insert_firings(
+        run_out += self._write(connection, steps)
+        if run_out:
+            connection.exec_driver_sql(self._run_out, {"ids": array(run_out)})
+            connection.exec_driver_sql(self._forget, {"ids": array(run_out)})
+        firings += insert_firings(
             connection,
             self._names,
             [(step.firing, step.payload) for step in steps],
@@ -93,40 +104,39 @@ class ClaimTransaction:
             owner=owner,
             now=claimed_at,
         )
-        return Claim(firings=firings, taken=len(rows), unreadable=[row for row, _ in unreadable])
+        return Claim(firings=firings, taken=taken + len(rows), unreadable=[row for row, _ in unreadable])
 
-    def _write(self, connection: Connection, steps: Sequence[_Step]) -> None:
-        going_on = [step for step in steps if step.state is not None]
+    def _decoded(
+        self, rows: Sequence[DueRow], planned: Planned
+    ) -> tuple[list[_Step], list[tuple[UnreadableRow, str]]]:
+        steps, unreadable = [], []
+        for row_id, next_run_time, state, version in rows:
+            found = _step(decode(row_id, state, next_run_time), planned)
+            if isinstance(found, _Step):
+                steps.append(found)
+            else:
+                unreadable.append((found, version))
+        return steps, unreadable
+
+    def _write(self, connection: Connection, steps: Sequence[_Step]) -> list[str]:
+        """Write the jobs that go on; return the ids of those that have run out."""
+        going_on = [(step.job, step.state) for step in steps if step.job is not None]
         if going_on:
             connection.exec_driver_sql(
                 self._advance,
                 {
-                    "ids": array(step.firing.job_id for step in going_on),
-                    "times": array(step.next_run_time for step in going_on),
-                    "states": array(step.state for step in going_on),
+                    "ids": array(job.id for job, _ in going_on),
+                    "times": array(timestamp(job.next_run_at) for job, _ in going_on),
+                    "states": array(state for _, state in going_on),
                 },
             )
-        run_out = [step.firing.job_id for step in steps if step.state is None]
-        if run_out:
-            connection.exec_driver_sql(self._run_out, {"ids": array(run_out)})
+            if self._store is INDEXED:
+                entries = [entry_of(job, state, own=True) for job, state in going_on]
+                store_entries(connection, self._names, entries)
+        return [step.firing.job_id for step in steps if step.job is None]
 
 
-class _Planned:
-    """The plan at one moment, asked once for all jobs that share a trigger and a due time."""
-
-    def __init__(self, plan: FiringPlan, now: datetime) -> None:
-        self._plan = plan
-        self._now = now
-        self._known: dict[tuple[Trigger, datetime], Advance] = {}
-
-    def __call__(self, trigger: Trigger, due: datetime) -> Advance:
-        advance = self._known.get((trigger, due))
-        if advance is None:
-            advance = self._known[trigger, due] = self._plan(trigger, due, self._now)
-        return advance
-
-
-def _step(job: Job | UnreadableRow, planned: _Planned) -> _Step | UnreadableRow:
+def _step(job: Job | UnreadableRow, planned: Planned) -> _Step | UnreadableRow:
     if isinstance(job, UnreadableRow) or job.next_run_at is None:
         assert isinstance(job, UnreadableRow), "a due row has a due time"
         return job
@@ -141,9 +151,11 @@ def _step(job: Job | UnreadableRow, planned: _Planned) -> _Step | UnreadableRow:
     )
     try:
         payload = payload_bytes(job.kwargs)
-        state = None if advance.next_run_at is None else encode(replace(job, next_run_at=advance.next_run_at))
+        if advance.next_run_at is None:
+            return _Step(firing, payload, None, b"")
+        job = replace(job, next_run_at=advance.next_run_at)
+        return _Step(firing, payload, job, encode(job))
     except (ValueError, TypeError, RecursionError, OverflowError) as error:
         # One row that can't be written again must not keep the others of its batch from firing.
         detail = f"can't be written again ({type(error).__name__})"
         return UnreadableRow(job.id, UnreadableReason.QUARANTINED, detail)
-    return _Step(firing, payload, timestamp(advance.next_run_at), state)

@@ -33,6 +33,8 @@ class Database:
 
     At most `pool_size` connections are ever open. A call that waits for a connection longer than `wait_secs`, or
     finds `max_waiting` others before it, raises StoreUnavailable and has changed nothing.
+    The server ends a transaction that stands still for `idle_secs`: a replica that was paused in the middle of a
+    claim must not keep its rows from the others for longer than its lease.
     """
 
     def __init__(
@@ -42,13 +44,16 @@ class Database:
         schema: str = "public",
         pool_size: int = 3,
         wait_secs: float = 5.0,
+        idle_secs: float = 15.0,
         max_waiting: int = 512,
     ) -> None:
         self.url = url
         self.schema = schema
         self.names = Names(schema)
         self.channel = channel(schema)
-        self.engine = new_engine(url, pool_size=pool_size, max_overflow=0, pool_timeout=wait_secs)
+        self.engine = new_engine(
+            url, idle_secs=idle_secs, pool_size=pool_size, max_overflow=0, pool_timeout=wait_secs
+        )
         self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._wait_secs = wait_secs
         self._max_waiting = max_waiting

@@ -1,14 +1,15 @@
 """Rows of `scheduler_firings`: written by claims, cancelled with their job, read as records."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from adapters.postgres.job_index import payload_bytes
 from adapters.postgres.literals import array
-from adapters.postgres.names import Names, escaped, job_key, unescaped, user_key
+from adapters.postgres.names import Names, escaped, hash_key, job_key, unescaped
 from ports.firings import Firing, FiringRecord, FiringState, NewFiring
 
 FIRING = "f.id, f.store, f.job_id, f.kind, f.scheduled_at, f.claimed_at, f.payload, f.attempts, f.coalesced"
@@ -20,11 +21,11 @@ RECORD = (
 _INSERT = """
     INSERT INTO {firings} AS f (
         store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
-        state, owner, finished_at, payload
+        rare_state, owner, finished_at, payload
     )
     SELECT %(store)s, n.job_key, n.job_id, n.kind, n.scheduled_at, %(now)s, n.coalesced,
         n.user_key, n.user_id, n.graph_id,
-        CASE WHEN n.dropped THEN 'dropped' ELSE 'leased' END,
+        CASE WHEN n.dropped THEN 'dropped' END,
         CASE WHEN NOT n.dropped THEN %(owner)s END,
         CASE WHEN n.dropped THEN %(now)s::timestamptz END,
         CASE WHEN NOT n.dropped THEN n.payload END
@@ -42,7 +43,7 @@ _ENQUEUE = """
     WITH fresh AS (
         INSERT INTO {firings} (
             store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
-            state, attempt_at, payload
+            rare_state, attempt_at, payload
         )
         SELECT %(store)s, n.job_key, n.job_id, n.kind, n.scheduled_at, %(now)s, n.coalesced,
             n.user_key, n.user_id, n.graph_id, 'waiting', %(now)s, n.payload
@@ -57,19 +58,14 @@ _ENQUEUE = """
     SELECT scheduled_at, pg_notify(%(channel)s, '') FROM fresh
 """
 _CANCEL = """
-    UPDATE {firings} SET
+    UPDATE {firings} AS f SET
         cancelled = true,
-        state = CASE WHEN state = 'leased' THEN state ELSE 'cancelled' END,
-        finished_at = CASE WHEN state <> 'leased' THEN %(now)s::timestamptz END,
+        rare_state = CASE WHEN f.state = 'leased' THEN f.rare_state ELSE 'cancelled' END,
+        finished_at = CASE WHEN f.state <> 'leased' THEN %(now)s::timestamptz END,
         attempt_at = NULL,
-        payload = CASE WHEN state = 'leased' THEN payload END
-    WHERE job_key = %(job_key)s AND state IN ('leased', 'waiting', 'held')
+        payload = CASE WHEN f.state = 'leased' THEN payload END
+    WHERE f.job_key = %(job_key)s AND f.state IN ('leased', 'waiting', 'held')
 """
-
-
-def payload_bytes(payload: Mapping[str, Any]) -> bytes:
-    """Return a payload as JSON. Raises ValueError, TypeError or RecursionError for what JSON can't hold."""
-    return json.dumps(payload, separators=(",", ":")).encode("ascii")
 
 
 def insert_firings(
@@ -98,7 +94,7 @@ def insert_firings(
             "scheduled": array(firing.scheduled_at for firing in new),
             "coalesced": array(firing.coalesced for firing in new),
             "dropped": array(firing.dropped for firing in new),
-            "user_keys": array(None if user is None else user_key(user) for user in users),
+            "user_keys": array(None if user is None else hash_key(user) for user in users),
             "user_ids": array(escaped(user) for user in users),
             "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in new),
             "payloads": array(payload for _, payload in firings),
@@ -145,7 +141,7 @@ def enqueue_firings(
             "kinds": array(str(firing.kind) for firing in firings),
             "scheduled": array(firing.scheduled_at for firing in firings),
             "coalesced": array(firing.coalesced for firing in firings),
-            "user_keys": array(None if user is None else user_key(user) for user in users),
+            "user_keys": array(None if user is None else hash_key(user) for user in users),
             "user_ids": array(escaped(user) for user in users),
             "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in firings),
             "payloads": array(payload_bytes(firing.payload) for firing in firings),

@@ -8,26 +8,25 @@ from apscheduler.util import datetime_to_utc_timestamp
 from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
+from adapters.postgres.job_index import INDEXED, STORE, entry_of
 from adapters.postgres.names import Names, storable
 from ports.jobs import Job, StoreName, UnreadableRow
 
+# The statements below end in this; `entry` stands for a piece of work that is done even though nobody asks for it.
 _NOTIFY_IF_SOON = """
     SELECT CASE WHEN next_run_time <= extract(epoch FROM clock_timestamp()) + %(notify_within)s
         THEN pg_notify(%(channel)s, '') END
     FROM stored
 """
-_INSERT = f"""
-    WITH stored AS (
-        INSERT INTO {{jobs}} (id, next_run_time, job_state)
-        VALUES (%(id)s, %(next_run_time)s, %(job_state)s) ON CONFLICT (id) DO NOTHING RETURNING next_run_time
-    ) {_NOTIFY_IF_SOON}
-"""  # noqa: S608  texts of ours
-_UPDATE = f"""
-    WITH stored AS (
-        UPDATE {{jobs}} SET next_run_time = %(next_run_time)s, job_state = %(job_state)s
-        WHERE id = %(id)s RETURNING next_run_time
-    ) {_NOTIFY_IF_SOON}
-"""  # noqa: S608  texts of ours
+_INSERT = """
+    INSERT INTO {jobs} (id, next_run_time, job_state)
+    VALUES (%(id)s, %(next_run_time)s, %(job_state)s) ON CONFLICT (id) DO NOTHING RETURNING id, next_run_time
+"""
+_UPDATE = """
+    UPDATE {jobs} SET next_run_time = %(next_run_time)s, job_state = %(job_state)s
+    WHERE id = %(id)s RETURNING id, next_run_time
+"""
+_DELETE = "DELETE FROM {jobs} WHERE id = %(id)s"
 _SELECT = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = %(id)s"
 
 
@@ -39,10 +38,16 @@ class JobRows:
     """
 
     def __init__(self, names: Names, store: StoreName, *, channel: str, notify_within_secs: float) -> None:
-        self._select, self._insert, self._update, self._delete = (
-            names.sql(text, store=store)
-            for text in (_SELECT, _INSERT, _UPDATE, "DELETE FROM {jobs} WHERE id = %(id)s")
+        self._indexed = store is INDEXED
+        stored, deleted = "WITH stored AS ({})", "{}"
+        if self._indexed:
+            stored = f"WITH stored AS ({{}}), entry AS ({STORE})"
+            deleted = "WITH entry AS (DELETE FROM {index} WHERE job_id = %(id)s) {}"
+        self._insert, self._update = (
+            names.sql(stored.replace("{}", text) + _NOTIFY_IF_SOON, store=store) for text in (_INSERT, _UPDATE)
         )
+        self._delete = names.sql(deleted.replace("{}", _DELETE), store=store)
+        self._select = names.sql(_SELECT, store=store)
         self._wake = {"channel": channel, "notify_within": notify_within_secs}
 
     def insert(self, connection: Connection, job: Job) -> bool:
@@ -66,11 +71,14 @@ class JobRows:
         return None if row is None else decode(row[0], bytes(row[1]), row[2])
 
     def _parameters(self, job: Job) -> Mapping[str, Any]:
+        job_state = encode(job)
+        entry = entry_of(job, job_state, own=True).parameters() if self._indexed else {}
         return {
             "id": job.id,
             "next_run_time": timestamp(job.next_run_at),
-            "job_state": encode(job),
+            "job_state": job_state,
             **self._wake,
+            **entry,
         }
 
 

@@ -1,6 +1,7 @@
 """APScheduler's job tables as job stores."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection
@@ -9,12 +10,12 @@ from adapters.apscheduler.job_state import decode
 from adapters.postgres.claims import ClaimTransaction
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.firing_rows import cancel_firings, enqueue_firings
-from adapters.postgres.job_pages import JobPages, Page
+from adapters.postgres.job_listing import JobListing
 from adapters.postgres.job_rows import JobRows, due_moment
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
 from ports.clock import Clock
 from ports.firings import NewFiring
-from ports.jobs import Claim, FiringPlan, Job, JobKind, StoreName, UnreadableRow
+from ports.jobs import Claim, FiringPlan, Job, JobKind, Position, StoreName, UnreadableRow
 
 _NEXT_DUE = f"""
     SELECT j.next_run_time FROM {{jobs}} AS j WHERE j.next_run_time IS NOT NULL AND {NOT_QUARANTINED}
@@ -37,7 +38,7 @@ class PostgresJobStore:
         self._clock = clock
         names = database.names
         self._rows = JobRows(names, name, channel=database.channel, notify_within_secs=notify_within_secs)
-        self._pages = JobPages(names, name)
+        self._listing = JobListing(database, name)
         self._claim = ClaimTransaction(names, name)
         self._next_due = names.sql(_NEXT_DUE, store=name)
 
@@ -117,25 +118,34 @@ class PostgresJobStore:
         )
 
     async def list(
-        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+        self,
+        *,
+        user_id: str | None = None,
+        graph_id: str | None = None,
+        include_paused: bool = False,
+        after: Position | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[Job]:
         """Yield the graph execution jobs that match, in order.
 
-        Page by page, so that a slow reader holds no connection. A job that fires meanwhile moves down the order
-        and is yielded once all the same.
+        A job that fires meanwhile moves down the order and is yielded once all the same.
         """
         movable_until = self._clock.now() + _MAY_MOVE_WITHIN
         yielded: set[str] = set()
-        page: Page | None = self._pages.first()
-        while page is not None:
-            rows, page = await self._database.run_statement(Lane.RPC, self._pages.reader(page, include_paused))
-            for row_id, state, next_run_time in rows:
-                job = decode(row_id, state, next_run_time)
-                if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
-                    continue
-                if job.next_run_at is not None and job.next_run_at < movable_until:
-                    yielded.add(job.id)
-                yield job
+        count = 0
+        pages = self._listing.pages(user_id=user_id, graph_id=graph_id, paused=include_paused, after=after)
+        async with aclosing(pages):
+            async for page in pages:
+                for row_id, state, next_run_time in page:
+                    if count == limit:
+                        return
+                    job = decode(row_id, state, next_run_time)
+                    if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
+                        continue
+                    if job.next_run_at is not None and job.next_run_at < movable_until:
+                        yielded.add(job.id)
+                    count += 1
+                    yield job
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time."""
@@ -159,10 +169,8 @@ class PostgresJobStore:
 
     async def unreadable(self) -> AsyncIterator[UnreadableRow]:
         """Yield every row that is left alone."""
-        page: Page | None = self._pages.first()
-        while page is not None:
-            rows, page = await self._database.run_statement(Lane.RPC, self._pages.reader(page, paused=True))
-            for row_id, state, next_run_time in rows:
+        async for page in self._listing.pages(paused=True, after=None):
+            for row_id, state, next_run_time in page:
                 found = decode(row_id, state, next_run_time)
                 if isinstance(found, UnreadableRow):
                     yield found

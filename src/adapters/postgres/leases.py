@@ -1,5 +1,9 @@
 """Replicas and their beats in PostgreSQL."""
 
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
+
 from sqlalchemy import Connection
 
 from adapters.postgres.database import Database, Lane
@@ -8,30 +12,43 @@ from ports.clock import Clock
 from ports.errors import LeaseLost
 from ports.leases import Pulse
 
+HELD_BY = """
+    SELECT id FROM {firings} WHERE rare_state = 'leased' AND owner = %(owner)s
+    UNION ALL SELECT id FROM {firings}
+    WHERE id >= %(holds_from)s AND owner = %(owner)s AND rare_state IS NULL AND finished_at IS NULL
+"""
+"""The firings that `owner` leases: those it picked up again, and those of its claims, which begin at an id."""
+
 _FREE = """
     UPDATE {firings} SET
         owner = NULL,
-        state = CASE WHEN cancelled THEN 'cancelled' ELSE 'waiting' END,
+        rare_state = CASE WHEN cancelled THEN 'cancelled' ELSE 'waiting' END,
         attempt_at = CASE WHEN NOT cancelled THEN %(now)s::timestamptz END,
         finished_at = CASE WHEN cancelled THEN %(now)s::timestamptz END,
         payload = CASE WHEN NOT cancelled THEN payload END
 """
-_FREE_OWNED = _FREE + " WHERE owner = %(replica)s"
-_FREE_ORPHANS = (
-    _FREE + " WHERE owner IS NOT NULL AND NOT EXISTS (SELECT FROM {replicas} AS r WHERE r.replica = owner)"
-)
+_FREE_HELD = f"{_FREE} WHERE id = ANY (ARRAY({HELD_BY}))"
+_FREE_ORPHANS = f"""
+    {_FREE} WHERE id >= %(first)s AND id < %(end)s AND state = 'leased'
+    AND NOT EXISTS (SELECT FROM {{replicas}} AS r WHERE r.replica = owner)
+"""
 _REGISTER = """
-    INSERT INTO {replicas} (replica, beat, seen_at) VALUES (%(replica)s, 0, %(now)s)
+    INSERT INTO {replicas} (replica, beat, seen_at, holds_from)
+    VALUES (%(replica)s, 0, %(now)s, (SELECT coalesce(max(id), 0) + 1 FROM {firings}))
     ON CONFLICT (replica) DO UPDATE SET beat = 0
 """
 _RENEW = """
     WITH beat AS (
-        UPDATE {replicas} SET beat = beat + 1, seen_at = %(now)s WHERE replica = %(replica)s RETURNING replica, beat
+        UPDATE {replicas} SET beat = beat + 1, seen_at = %(now)s, holds_from = coalesce(%(holds_from)s, holds_from)
+        WHERE replica = %(replica)s RETURNING replica, beat
     )
     SELECT replica, beat FROM beat
     UNION ALL SELECT replica, beat FROM {replicas} WHERE replica <> %(replica)s
 """
-_RETIRE = "DELETE FROM {replicas} WHERE replica = %(replica)s AND beat = coalesce(%(beat)s, beat)"
+_RETIRE = (
+    "DELETE FROM {replicas} WHERE replica = %(replica)s AND beat = coalesce(%(beat)s, beat) RETURNING holds_from"
+)
+_ORPHANS_BATCH = 20_000
 
 
 class PostgresLeases:
@@ -43,18 +60,15 @@ class PostgresLeases:
         self._clock = clock
 
     async def register(self, replica: str) -> None:
-        """Make `replica` known; firings whose owner is known to nobody, as after a restore, are freed."""
+        """Make `replica` known."""
         parameters = {"replica": replica, "now": self._clock.now()}
+        await self._database.run_statement(
+            Lane.ENGINE, lambda connection: connection.exec_driver_sql(self._names.sql(_REGISTER), parameters)
+        )
 
-        def write(connection: Connection) -> None:
-            connection.exec_driver_sql(self._names.sql(_REGISTER), parameters)
-            connection.exec_driver_sql(self._names.sql(_FREE_ORPHANS), parameters)
-
-        await self._database.run(Lane.ENGINE, write)
-
-    async def renew(self, replica: str) -> Pulse:
+    async def renew(self, replica: str, *, holds_from: int | None = None) -> Pulse:
         """Count one beat and say what is seen."""
-        parameters = {"replica": replica, "now": self._clock.now()}
+        parameters = {"replica": replica, "now": self._clock.now(), "holds_from": holds_from}
 
         def write(connection: Connection) -> Pulse:
             rows = connection.exec_driver_sql(self._names.sql(_RENEW), parameters)
@@ -72,25 +86,55 @@ class PostgresLeases:
         return await self._retire(replica, None)
 
     async def _retire(self, replica: str, beat: int | None) -> int:
-        parameters = {"replica": replica, "beat": beat, "now": self._clock.now()}
+        parameters = {"replica": replica, "beat": beat}
 
         def write(connection: Connection) -> int:
             # Waits for a claim of the replica's that is under way, which holds the row (require_alive). So what
             # it claims is there to be freed: by a second statement, since the first one's view is older.
-            if not connection.exec_driver_sql(self._names.sql(_RETIRE), parameters).rowcount:
+            row = connection.exec_driver_sql(self._names.sql(_RETIRE), parameters).first()
+            if row is None:
                 return 0
-            freed = connection.exec_driver_sql(self._names.sql(_FREE_OWNED), parameters).rowcount
+            held = {"owner": replica, "holds_from": row[0], "now": self._clock.now()}
+            freed = connection.exec_driver_sql(self._names.sql(_FREE_HELD), held).rowcount
             if freed:
                 connection.exec_driver_sql("SELECT pg_notify(%(channel)s, '')", {"channel": self._database.channel})
             return freed
 
         return await self._database.run(Lane.ENGINE, write)
 
+    async def free_orphans(self) -> int:
+        """Free firings whose owner is known to nobody, as after part of our tables was restored or emptied.
 
-def require_alive(connection: Connection, names: Names, owner: str) -> None:
-    """Keep `owner` from being retired until the transaction ends. Raises LeaseLost when it is no living replica."""
+        Looks at every firing, in batches. Raises StoreUnavailable.
+        """
+        first, last = await self._database.run_statement(Lane.RPC, self._id_range)
+        freed = 0
+        while first <= last:
+            parameters = {"first": first, "end": first + _ORPHANS_BATCH, "now": self._clock.now()}
+            freed += await self._database.run_statement(
+                Lane.RPC, partial(self._free_orphans, parameters=parameters)
+            )
+            first += _ORPHANS_BATCH
+        return freed
+
+    def _id_range(self, connection: Connection) -> tuple[int, int]:
+        statement = self._names.sql("SELECT coalesce(min(id), 1), coalesce(max(id), 0) FROM {firings}")
+        first, last = connection.exec_driver_sql(statement).one()
+        return first, last
+
+    def _free_orphans(self, connection: Connection, *, parameters: Mapping[str, Any]) -> int:
+        return connection.exec_driver_sql(self._names.sql(_FREE_ORPHANS), parameters).rowcount
+
+
+def require_alive(connection: Connection, names: Names, owner: str) -> int:
+    """Keep `owner` from being retired until the transaction ends; return the id from which on it holds firings.
+
+    Raises LeaseLost when it is no living replica.
+    """
     found = connection.exec_driver_sql(
-        names.sql("SELECT 1 FROM {replicas} WHERE replica = %(owner)s FOR KEY SHARE"), {"owner": owner}
+        names.sql("SELECT holds_from FROM {replicas} WHERE replica = %(owner)s FOR KEY SHARE"), {"owner": owner}
     ).first()
     if found is None:
         raise LeaseLost(owner)
+    holds_from: int = found[0]
+    return holds_from

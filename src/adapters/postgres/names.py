@@ -15,17 +15,26 @@ STOCK_TABLES = {
 FIRINGS = "scheduler_firings"
 REPLICAS = "scheduler_replicas"
 QUARANTINE = "scheduler_quarantine"
+JOB_INDEX = "scheduler_job_index"
+JOB_MARKS = "scheduler_job_marks"
+JOB_INDEX_STATE = "scheduler_job_index_state"
 VERSION_TABLE = "scheduler_alembic_version"
 
 
 class Names:
-    """Writes qualified table names into statements: `{firings}`, `{replicas}`, `{quarantine}`, `{jobs}`."""
+    """Writes qualified table names into statements.
+
+    `{firings}`, `{replicas}`, `{quarantine}`, `{index}`, `{marks}`, `{index_state}`, and `{jobs}` of a store.
+    """
 
     def __init__(self, schema: str) -> None:
         self._tables = {
             "firings": qualified(schema, FIRINGS),
             "replicas": qualified(schema, REPLICAS),
             "quarantine": qualified(schema, QUARANTINE),
+            "index": qualified(schema, JOB_INDEX),
+            "marks": qualified(schema, JOB_MARKS),
+            "index_state": qualified(schema, JOB_INDEX_STATE),
         }
         self._schema = schema
 
@@ -51,9 +60,9 @@ def job_key(store: str, job_id: str) -> str:
     return str(uuid.UUID(bytes=_digest(f"{store}:{job_id}")[:16]))
 
 
-def user_key(user_id: str) -> int:
-    """Return 64 bits of a user id, which may be kilobytes long, for an index. Compare the id as well."""
-    return int.from_bytes(_digest(user_id)[:8], "big", signed=True)
+def hash_key(identity: str) -> int:
+    """Return 64 bits of an id, which may be kilobytes long, for an index. Compare the id as well."""
+    return int.from_bytes(_digest(identity)[:8], "big", signed=True)
 
 
 def _digest(text: str) -> bytes:

@@ -92,6 +92,7 @@ class FiringEngine:
             new_id=new_replica_id,
             on_lost=self._on_lease_lost,
             on_taken_over=self._on_taken_over,
+            holds_from=self._holds_from,
         )
         self.dispatching = Dispatching(
             handlers,
@@ -104,6 +105,7 @@ class FiringEngine:
             observe=observe,
         )
         self._held: dict[int, tuple[str, int]] = {}  # firing id to who holds it, for which attempt
+        self._last_claimed = 0  # the highest firing id that a claim of this replica returned
         self._room = asyncio.Event()
         self._stopping = asyncio.Event()
         self._look_for_stranded = False
@@ -203,12 +205,24 @@ class FiringEngine:
     def _hold(self, firings: Sequence[Firing], owner: str) -> None:
         for firing in firings:
             self._held[firing.id] = (owner, firing.attempts)
+            self._last_claimed = max(self._last_claimed, firing.id)
             if firing.coalesced:
                 logger.warning(
                     "missed runs folded into one firing",
                     extra={"job_id": firing.job_id, "coalesced": firing.coalesced},
                 )
         self.dispatching.submit(firings)
+
+    def _holds_from(self) -> int | None:
+        """Return the lowest id among what is held as it was claimed, or that the next claim can give.
+
+        Ids rise from claim to claim. A claim whose answer was lost gave ids above all those before it, and no
+        other follows it until they are known (`_look_for_stranded`).
+        """
+        if not self._last_claimed:
+            return None
+        claimed = (firing_id for firing_id, (_, attempts) in self._held.items() if not attempts)
+        return min(claimed, default=self._last_claimed + 1)
 
     def _window(self) -> int:
         """How much may be held at once: what two seconds of dispatching at the current pace take off.

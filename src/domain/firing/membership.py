@@ -19,6 +19,7 @@ class Membership:
     `new_id` makes a fresh replica id for every registration, since a dead one never comes back.
     `on_lost` is called when the lease is gone: what was held belongs to somebody else now.
     `on_taken_over` is called with how many firings a dead peer left behind.
+    `holds_from` tells the lowest firing id that this replica holds or may yet be given (ports/leases.py, `renew`).
     """
 
     def __init__(
@@ -29,12 +30,14 @@ class Membership:
         new_id: Callable[[], str],
         on_lost: Callable[[], None],
         on_taken_over: Callable[[int], None],
+        holds_from: Callable[[], int | None],
     ) -> None:
         self._leases = leases
         self._lease_secs = lease_secs
         self._new_id = new_id
         self._on_lost = on_lost
         self._on_taken_over = on_taken_over
+        self._holds_from = holds_from
         self._seen: dict[str, tuple[int, float]] = {}
         self._valid_until = float("-inf")
         self._news = asyncio.Event()
@@ -90,7 +93,7 @@ class Membership:
         asked = asyncio.get_running_loop().time()
         if asked > self._valid_until:
             self._seen.clear()
-        pulse = await self._leases.renew(replica)
+        pulse = await self._leases.renew(replica, holds_from=self._holds_from())
         if replica != self.replica:
             return
         if not pulse.alive:

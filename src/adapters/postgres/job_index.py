@@ -1,0 +1,152 @@
+"""The index beside `apscheduler_jobs`: what lists and claims need of a row without decoding it.
+
+It is written with the row, in one statement, by whoever of us writes the row. It is never an authority: a digest
+tells whether an entry still describes its row's pickle, all but the ten bytes of the next run, which claims patch
+in place. Rows that others write are marked by a trigger, and looked at anew (`index_keeper.py`).
+"""
+
+import hashlib
+import json
+import uuid
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from sqlalchemy import Connection
+
+from adapters.apscheduler.job_state import NEXT_RUN_BYTES, next_run_offset
+from adapters.postgres.literals import array
+from adapters.postgres.names import Names, escaped, hash_key, job_key
+from ports.jobs import Job, StoreName
+from ports.triggers import Trigger
+
+INDEXED = StoreName.EXECUTION
+"""The store whose table has an index; the others hold a handful of jobs."""
+
+MATCHES = f"""
+    (md5(CASE WHEN x.next_run_offset IS NULL THEN j.job_state
+        ELSE overlay(j.job_state PLACING '\\x{"00" * NEXT_RUN_BYTES}'::bytea FROM x.next_run_offset + 1)
+    END)::uuid = x.digest)
+"""
+"""Whether entry `x` describes the pickle of row `j`."""
+
+_COLUMNS = (
+    "job_id, digest, next_run_offset, trigger_key, job_key, kind, user_key, graph_key, user_id, graph_id, payload"
+)
+_REPLACE = f"""
+    ON CONFLICT (job_id) DO UPDATE SET ({_COLUMNS}) = ROW (
+        {", ".join(f"excluded.{name}" for name in _COLUMNS.split(", "))}
+    )
+"""
+STORE = f"""
+    INSERT INTO {{index}} ({_COLUMNS})
+    SELECT stored.id, %(digest)s::uuid, %(next_run_offset)s::int, %(trigger_key)s::uuid, %(job_key)s::uuid,
+        %(kind)s, %(user_key)s::bigint, %(graph_key)s::bigint, %(user_id)s, %(graph_id)s, %(payload)s::bytea
+    FROM stored {_REPLACE}
+"""  # noqa: S608  texts of ours
+"""Part of a statement that writes a row: stores its entry with it, if `stored` has a row."""
+
+_STORE_MANY = f"""
+    INSERT INTO {{index}} ({_COLUMNS})
+    SELECT * FROM unnest(
+        %(job_id)s::text[], %(digest)s::uuid[], %(next_run_offset)s::int[], %(trigger_key)s::uuid[],
+        %(job_key)s::uuid[], %(kind)s::text[], %(user_key)s::bigint[], %(graph_key)s::bigint[],
+        %(user_id)s::text[], %(graph_id)s::text[], %(payload)s::bytea[]
+    ) {_REPLACE}
+"""  # noqa: S608  texts of ours
+_LONGEST_PAYLOAD = 4096
+_MOST_TRIGGERS = 100_000
+_ZEROS = bytes(NEXT_RUN_BYTES)
+
+
+@dataclass(frozen=True, slots=True)
+class JobEntry:
+    """An entry, in the order of its columns."""
+
+    job_id: str
+    digest: str
+    next_run_offset: int | None
+    trigger_key: str
+    job_key: str
+    kind: str
+    user_key: int | None
+    graph_key: int | None
+    user_id: str | None
+    graph_id: str | None
+    payload: bytes | None
+
+    def parameters(self) -> Mapping[str, Any]:
+        """Return what `STORE` takes."""
+        return {name: getattr(self, name) for name in JobEntry.__slots__}
+
+
+def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
+    """Return the entry of a row that holds `job` as `job_state`; `own` says that `encode` has just made it."""
+    offset = None if job.next_run_at is None else next_run_offset(job_state, own=own)
+    digested = job_state
+    if offset is not None:
+        digested = job_state[:offset] + _ZEROS + job_state[offset + NEXT_RUN_BYTES :]
+    user_id, graph_id = job.kwargs.get("user_id"), job.kwargs.get("graph_id")
+    payload = payload_bytes(job.kwargs)
+    return JobEntry(
+        job_id=job.id,
+        digest=hashlib.md5(digested, usedforsecurity=False).hexdigest(),
+        next_run_offset=offset,
+        trigger_key=trigger_key(job.trigger),
+        job_key=job_key(INDEXED, job.id),
+        kind=job.kind.value,
+        user_key=_key(user_id),
+        graph_key=_key(graph_id),
+        user_id=_shown(user_id),
+        graph_id=_shown(graph_id),
+        payload=payload if len(payload) <= _LONGEST_PAYLOAD else None,
+    )
+
+
+def payload_bytes(payload: Mapping[str, Any]) -> bytes:
+    """Return a payload as JSON. Raises ValueError, TypeError or RecursionError for what JSON can't hold."""
+    return json.dumps(payload, separators=(",", ":")).encode("ascii")
+
+
+def store_entries(connection: Connection, names: Names, entries: Sequence[JobEntry]) -> None:
+    """Store entries, each instead of what its job had."""
+    if entries:
+        columns = {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
+        connection.exec_driver_sql(names.sql(_STORE_MANY), columns)
+
+
+@lru_cache(maxsize=4096)
+def trigger_key(trigger: Trigger) -> str:
+    """Return 128 bits that stand for a trigger."""
+    return str(uuid.UUID(bytes=hashlib.sha256(repr(trigger).encode()).digest()[:16]))
+
+
+class KnownTriggers:
+    """Triggers by their keys, as they were met; the least recently met are forgotten."""
+
+    def __init__(self) -> None:
+        self._triggers: OrderedDict[str, Trigger] = OrderedDict()
+
+    def get(self, key: str) -> Trigger | None:
+        """Return the trigger, None where it has to be read from a row."""
+        trigger = self._triggers.get(key)
+        if trigger is not None:
+            self._triggers.move_to_end(key)
+        return trigger
+
+    def learn(self, key: str, trigger: Trigger) -> None:
+        """Remember a trigger if `key` is indeed its key; an entry may be somebody's mistake."""
+        if trigger_key(trigger) == key:
+            self._triggers[key] = trigger
+            if len(self._triggers) > _MOST_TRIGGERS:
+                self._triggers.popitem(last=False)
+
+
+def _key(value: object) -> int | None:
+    return hash_key(value) if isinstance(value, str) else None
+
+
+def _shown(value: object) -> str | None:
+    return escaped(value) if isinstance(value, str) else None
