@@ -56,6 +56,9 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_defaults(
         ("SCHEDULER_CRON_DIALECT", "quartz"),
         ("SCHEDULER_WEEKLY_SUMMARY_CRON", "0 0 31 2 *"),
         ("SCHEDULER_USER_SHARE", "0"),
+        ("SCHEDULER_PAUSE_AFTER_GONE", "-1"),
+        ("SCHEDULER_MAX_SCHEDULES_PER_USER", "-1"),
+        ("SCHEDULER_MIN_INTERVAL_SECS", "x"),
         ("LOG_LEVEL", "LOUD"),
     ],
 )
