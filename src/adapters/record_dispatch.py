@@ -12,11 +12,12 @@ class RecordingExecutionDispatch:
 
     async def dispatch(self, request: DispatchRequest) -> str | None:
         """Log the firing and return None: nothing was started, so there is no id that anybody could look up."""
+        job_id = request.idempotency_key.rsplit(":", maxsplit=3)[0]  # behind it stands a time, with two colons
         logger.info(
             "fired graph %s version %s (recorded only, nothing was started)",
             request.graph_id,
             request.graph_version,
-            extra={"idempotency_key": request.idempotency_key, "user_id": request.user_id},
+            extra={"job_id": job_id, "user_id": request.user_id, "scheduled_at": request.scheduled_at.isoformat()},
         )
         return None
 

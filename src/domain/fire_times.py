@@ -16,6 +16,7 @@ from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, IntervalTr
 
 _DAY = timedelta(days=1)
 _TICK = timedelta(microseconds=1)
+_CALENDAR_BEGINS = datetime(1, 1, 4)  # noqa: DTZ001  compared by the wall clock
 _LONGEST_SEARCH_YEARS = 41  # a leap day on a given weekday comes within 40 years
 _LONGEST_AND_SEARCH = 2000
 _LONGEST_EXACT_COUNT = 500
@@ -38,6 +39,9 @@ def next_fire_time(trigger: Trigger, after: datetime, *, search: Search | None =
     `search`: 41 of a cron trigger's years, or two thousand steps of a combination, after which a date counts as
     never coming (design.md section 5).
     """
+    # A day more than any zone is off UTC: so close to the year 1, sums of dates would leave the calendar.
+    if after.replace(tzinfo=None) < _CALENDAR_BEGINS:
+        after = _CALENDAR_BEGINS.replace(tzinfo=UTC)
     phase = phase_of(trigger)
     try:
         found = _next(trigger, after.astimezone(UTC) - phase, search or Search())

@@ -13,6 +13,7 @@ from domain.fire_times import next_fire_time
 from domain.models import NotificationJobArgs
 from domain.monitoring.block_errors import BlockErrorMonitor
 from domain.monitoring.late_executions import LateExecutionMonitor
+from domain.task_failures import log_failure
 from ports.clock import Clock
 from ports.executions import Executions
 from ports.files import ExpiringFiles
@@ -93,15 +94,15 @@ class SystemTasks:
         args = NotificationJobArgs.model_validate(dict(kwargs))
         try:
             await self._notifications.process_existing_batches([kind.value for kind in args.notification_types])
-        except Exception:
-            logger.exception("the notification batches were not processed")
+        except Exception as error:  # noqa: BLE001  swallowed, as recorded ("execute batches rpc 400")
+            log_failure(logger, "the notification batches were not processed", error)
 
     async def process_weekly_summary(self) -> None:
         """Ask for the weekly summaries to be queued; a failure is only logged, as the original does."""
         try:
             await self._notifications.queue_weekly_summary()
-        except Exception:
-            logger.exception("the weekly summaries were not queued")
+        except Exception as error:  # noqa: BLE001  swallowed, as above
+            log_failure(logger, "the weekly summaries were not queued", error)
 
     async def report_late_executions(self) -> str:
         """Report on late executions to somebody who asks, and alert (LateExecutionMonitor says when)."""

@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from domain.cron import CronDialect
 from domain.errors import InvalidScheduleError
@@ -19,7 +20,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode="rich",
+    rich_markup_mode="markdown",
 )
 
 _BAD_INPUT = 2
@@ -43,30 +44,18 @@ def root(
     del show_version
 
 
-def _settings_help() -> str:
-    from entrypoints.settings import Settings  # noqa: PLC0415  keeps `preview` quick
+class _ServeCommand(TyperCommand):
+    """`serve`, whose help goes on with every setting."""
 
-    lines = [
-        "Serve RPC and fire schedules until SIGTERM or SIGINT.",
-        "",
-        "Without DIRECT_URL a private PostgreSQL is started and firings are only recorded: good for a first look.",
-        "With it, SCHEDULER_DISPATCH says who receives the executions.",
-        "",
-        "Settings come from the environment, then from .env in the working directory:",
-        "",
-    ]
-    for name, field in Settings.model_fields.items():
-        default = "" if field.default in (None, "") else f" [{field.default}]"
-        lines.append(f"- {name.upper()}{default}: {field.description}")
-    lines += [
-        "",
-        "DATABASEMANAGER_HOST, NOTIFICATIONMANAGER_HOST, EXECUTIONMANAGER_HOST and AGENTSERVER_HOST name the",
-        "neighbours' hosts; PYRO_HOST counts for those that are not set.",
-    ]
-    return "\n".join(lines)
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from entrypoints.settings_help import as_text  # noqa: PLC0415  keeps `preview` quick
+
+        super().format_help(ctx, formatter)
+        typer.echo(" Settings, from the environment, then from .env in the working directory:\n")
+        typer.echo(as_text())
 
 
-@app.command(help="Serve RPC and fire schedules; `serve --settings` explains every setting.")
+@app.command(cls=_ServeCommand)
 def serve(
     *,
     system_tasks: Annotated[
@@ -80,12 +69,15 @@ def serve(
             help="Firing processes behind the port, each with SCHEDULER_DB_POOL_SIZE connections.",
         ),
     ] = 1,
-    settings: Annotated[bool, typer.Option("--settings", help="Explain every setting and exit.")] = False,
 ) -> None:
-    """Start the service."""
-    if settings:
-        typer.echo(_settings_help())
-        return
+    """Serve RPC and fire schedules until SIGTERM or SIGINT.
+
+    Without DIRECT_URL a private PostgreSQL is started and firings are only recorded: good for a first look. With
+    it, the service works on that database, and SCHEDULER_DISPATCH says who receives the executions. Any number of
+    replicas may share a database; the original scheduler must not run beside them.
+
+    Exit status: 0 after a stop, 1 after a breakdown, 2 when a setting keeps it from starting.
+    """
     from entrypoints.service import serve as run_service  # noqa: PLC0415  keeps `preview` quick
     from entrypoints.settings import Settings  # noqa: PLC0415
 
@@ -95,6 +87,26 @@ def serve(
         typer.echo(f"agpt-scheduler: {error}", err=True)
         raise typer.Exit(_BAD_INPUT) from None
     raise typer.Exit(code)
+
+
+@app.command()
+def uninstall(
+    *, yes: Annotated[bool, typer.Option("--yes", help="Don't ask.", show_default=False)] = False
+) -> None:
+    """Remove this service's own tables; every schedule stays, as APScheduler has it.
+
+    Stop every replica first. The history and the firings that wait for a retry are lost.
+    """
+    from entrypoints.settings import Settings  # noqa: PLC0415  keeps `preview` quick
+    from entrypoints.uninstall import uninstall as remove  # noqa: PLC0415
+
+    if not yes:
+        typer.confirm("Remove the history and everything else but the schedules?", abort=True)
+    try:
+        typer.echo(f"Removed from: {remove(Settings.load())}")
+    except StartError as error:
+        typer.echo(f"agpt-scheduler: {error}", err=True)
+        raise typer.Exit(_BAD_INPUT) from None
 
 
 @app.command()
@@ -120,6 +132,7 @@ def preview(
     if jsonl:
         for line in _previewed_lines():
             sys.stdout.write(line)
+            sys.stdout.flush()  # whoever asks line by line waits for it
         return
     if cron is None:
         typer.echo("agpt-scheduler: preview needs a cron expression", err=True)
@@ -148,9 +161,7 @@ def _preview(cron: object, timezone: object, after: object, count: object) -> li
 
 
 def _previewed_lines() -> Iterator[str]:
-    for line in sys.stdin:
-        if not line.strip():
-            continue
+    for line in sys.stdin.buffer:  # as bytes: a line that is no text is an answer too
         answer: dict[str, Any]
         try:
             row = json.loads(line)

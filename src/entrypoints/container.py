@@ -67,13 +67,11 @@ def _dispatch(settings: Settings, receiver: Receiver, clock: Clock) -> Execution
     try:
         match receiver.kind:
             case ReceiverKind.RPC:
-                host = settings.service_host(settings.scheduler_rpc_service)
-                port = settings.scheduler_rpc_port or settings.execution_manager_port
-                url = f"http://{host}:{port}/{settings.scheduler_rpc_method}"
+                url = settings.rpc_receiver_url()
                 return RpcExecutionDispatch(url=url, timeout_secs=timeout, connections=calls, clock=clock)
             case ReceiverKind.REST:
                 assert settings.supabase_jwt_secret is not None
-                url = f"http://{settings.service_host('AgentServer')}:{settings.agent_api_port}"
+                url = settings.rest_receiver_url()
                 secret = settings.supabase_jwt_secret.get_secret_value()
                 return RestExecutionDispatch(
                     base_url=url, secret=secret, timeout_secs=timeout, connections=calls, clock=clock
@@ -123,6 +121,7 @@ def monitoring_settings(settings: Settings) -> MonitoringSettings:
         include_top_blocks=settings.block_error_include_top_blocks,
         cleanup_interval_hours=settings.cloud_storage_cleanup_interval_hours,
         weekly_cron=settings.scheduler_weekly_summary_cron,
+        repeat_late_alerts=settings.scheduler_repeat_late_alerts,
     )
 
 

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from psycopg2 import ProgrammingError
+from psycopg2.extensions import make_dsn
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
@@ -20,6 +22,9 @@ _PRISMA_ONLY = frozenset(
         "sslaccept",
         "sslidentity",
         "sslpassword",
+        "max_connection_lifetime",
+        "max_idle_connection_lifetime",
+        "single_use_connections",
     }
 )
 
@@ -54,6 +59,12 @@ def parse_direct_url(text: str) -> DatabaseUrl:
     schema = _first(url, "schema") or "public"
     query = {key: value for key, value in url.query.items() if key not in _PRISMA_ONLY and value not in ("", ())}
     url = url.set(drivername="postgresql+psycopg2", query=query)
+    try:
+        make_dsn(None, **{key: str(value) for key, value in query.items()})
+    except ProgrammingError as error:  # libpq names the first option that it does not know
+        raise SettingsError(
+            "DIRECT_URL", f"can't be used: {str(error).strip().removeprefix('invalid dsn: ')}"
+        ) from None
     host = url.host or _first(url, "host") or "a local socket"
     port = f":{url.port}" if url.port else ""
     return DatabaseUrl(

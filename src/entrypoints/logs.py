@@ -1,6 +1,7 @@
 """Log lines: for people on a terminal, JSON elsewhere, and secrets nowhere."""
 
 import logging
+import os
 import re
 import sys
 from collections.abc import MutableMapping
@@ -31,22 +32,27 @@ _HIDDEN = "[hidden]"
 def configure(level: str, *, stream: TextIO | None = None) -> None:
     """Send every log record of the process to `stream` (standard error), at `level` and above."""
     out = sys.stderr if stream is None else stream
+    for_a_person = out.isatty()
     shared: list[Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.ExtraAdder(),
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt="%H:%M:%S" if for_a_person else "iso", utc=not for_a_person),
         hide_secrets,
     ]
-    last: list[Processor]
-    if out.isatty():
-        last = [structlog.dev.ConsoleRenderer(colors=True, pad_event_to=0)]
-    else:
-        last = [
-            structlog.processors.format_exc_info,
-            hide_secrets,
-            structlog.processors.JSONRenderer(),
+    last: list[Processor] = [structlog.processors.format_exc_info, hide_secrets]
+    if for_a_person:
+        # Its own way with tracebacks shows local variables, and with them payloads and credentials.
+        plain = structlog.dev.plain_traceback
+        colors = "NO_COLOR" not in os.environ
+        last += [
+            _without_logger_name,
+            structlog.dev.ConsoleRenderer(
+                colors=colors, pad_event_to=0, pad_level=False, exception_formatter=plain
+            ),
         ]
+    else:
+        last.append(structlog.processors.JSONRenderer())
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
@@ -59,6 +65,7 @@ def configure(level: str, *, stream: TextIO | None = None) -> None:
     root.setLevel(level)
     for noisy in ("httpx", "httpcore", "alembic", "apscheduler", "asyncio", "urllib3", "google"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(max(root.level, logging.WARNING))  # we say when we start and stop
     logging.captureWarnings(capture=True)
 
 
@@ -70,4 +77,11 @@ def hide_secrets(logger: Any, method: str, event: MutableMapping[str, Any]) -> M
             event[key] = _HIDDEN
         elif isinstance(value, str) and "://" in value:
             event[key] = _URL_PASSWORD.sub(rf"\1:{_HIDDEN}@", value)
+    return event
+
+
+def _without_logger_name(logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Drop what a person at a terminal has no use for."""
+    del logger, method
+    event.pop("logger", None)
     return event

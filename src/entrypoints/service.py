@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -14,7 +13,6 @@ import uvicorn
 import uvloop
 from dependency_injector import providers
 
-from adapters.embedded_postgres import EmbeddedPostgres
 from adapters.postgres import maintenance
 from adapters.postgres.index_keeper import Backfill
 from domain.runs import ScheduleRuns
@@ -23,12 +21,13 @@ from domain.system_tasks import SystemTasks, reconcile, system_jobs
 from entrypoints import logs
 from entrypoints.container import Container, monitoring_settings
 from entrypoints.database_url import DatabaseUrl
-from entrypoints.errors import StartError
+from entrypoints.databases import opened
+from entrypoints.greeting import say_where
 from entrypoints.listening import bind
 from entrypoints.rpc.app import create_app
-from entrypoints.settings import ReceiverKind, Settings
+from entrypoints.settings import Settings
 from entrypoints.workers import Supervisor
-from ports.errors import PortError, StoreUnavailable
+from ports.errors import PortError
 from ports.jobs import JobStore
 
 logger = logging.getLogger(__name__)
@@ -46,42 +45,40 @@ def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) ->
     More than one of `workers` are processes under this one, each a replica, that share its port.
     """
     logs.configure(settings.log_level)
-    settings.receiver()
-    settings.default_timezone()
+    container = _checked_container(settings)
     sockets = bind(settings.pyro_host, settings.execution_scheduler_port)
-    embedded = EmbeddedPostgres(settings.scheduler_data_dir) if settings.embedded else None
-    try:
-        database_url = _database_url(settings, embedded)
-        _say_where(settings, sockets, embedded, database_url)
+    with opened(settings) as database_url:
+        say_where(settings, sockets[0].getsockname()[1], database_url)
 
         def work(lifeline: int | None = None) -> int:
-            service = Service(settings, database_url, system_tasks=system_tasks)
+            service = Service(container, database_url, system_tasks=system_tasks)
             return uvloop.run(service.run(sockets, lifeline=lifeline))
 
         if workers == 1:
             return work()
         grace = settings.scheduler_shutdown_grace_secs + _CLOSING_SECS
         return Supervisor(workers, work, grace_secs=grace).run()
-    finally:
-        if embedded is not None:
-            embedded.stop()
 
 
-def _database_url(settings: Settings, embedded: EmbeddedPostgres | None) -> DatabaseUrl:
-    if embedded is None:
-        return settings.database_url()
-    try:
-        return DatabaseUrl(url=embedded.start(), schema="public", display=str(embedded.data_dir))
-    except StoreUnavailable as error:
-        raise StartError(str(error)) from None
+def _checked_container(settings: Settings) -> Container:
+    """Return the parts, after making those that a wrong setting would break: before anything is started or said."""
+    if not settings.embedded:
+        settings.database_url()
+    settings.receiver()
+    settings.default_timezone()
+    container = Container(settings=providers.Object(settings))
+    container.dispatch()
+    container.system_tasks()
+    return container
 
 
 class Service:
     """One replica: the engine and the RPC over one container, from start to stop."""
 
-    def __init__(self, settings: Settings, database_url: DatabaseUrl, *, system_tasks: bool) -> None:
-        self.settings = settings
-        self.container = Container(settings=providers.Object(settings), database_url=providers.Object(database_url))
+    def __init__(self, container: Container, database_url: DatabaseUrl, *, system_tasks: bool) -> None:
+        self.container = container
+        self.container.database_url.override(providers.Object(database_url))
+        self.settings: Settings = container.settings()
         self._database_url = database_url
         self._with_system_tasks = system_tasks
         self._stopping = asyncio.Event()
@@ -94,7 +91,6 @@ class Service:
         With a `lifeline`, a descriptor, the end of what can be read from it ends the service too.
         """
         container = self.container
-        container.dispatch()  # a receiver that can't be used is found out before anything starts
         container.metrics().watch_pool(lambda: container.database().in_use, self.settings.scheduler_db_pool_size)
         with _signals(self.stop, lifeline):
             server = _Server(self._uvicorn_config())
@@ -288,30 +284,3 @@ def _signals(stop: Callable[[], None], lifeline: int | None) -> Iterator[None]:
             loop.remove_signal_handler(number)
         if lifeline is not None:
             loop.remove_reader(lifeline)
-
-
-def _say_where(
-    settings: Settings, sockets: list[socket.socket], embedded: EmbeddedPostgres | None, database: DatabaseUrl
-) -> None:
-    port = sockets[0].getsockname()[1]
-    base = f"http://{settings.pyro_host}:{port}"
-    lines = [f"agpt-scheduler listens on {base} (API documentation: {base}/docs)"]
-    if embedded is None:
-        lines.append(f"Database: {database.display}")
-    else:
-        lines.append(f"Database: a private PostgreSQL, its data in {embedded.data_dir}")
-    receiver = settings.receiver()
-    if receiver.kind is ReceiverKind.RECORD:
-        lines.append("Firings are only recorded: set SCHEDULER_DISPATCH to hand them to a receiver.")
-    else:
-        lines.append(f"Firings go to {receiver.kind}")
-    if embedded is not None:
-        body = (
-            '{"user_id":"me","graph_id":"hello","graph_version":1,"cron":"* * * * *",'
-            '"input_data":{},"input_credentials":{}}'
-        )
-        lines += [
-            "Try, in another terminal, a schedule for every minute:",
-            f"  curl -s {base}/add_graph_execution_schedule -H 'content-type: application/json' -d '{body}'",
-        ]
-    print("\n".join(lines), file=sys.stdout, flush=True)  # noqa: T201  what a person at the terminal reads

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Self
 
 from dotenv import dotenv_values
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 from tzlocal import get_localzone_name
 
@@ -23,11 +23,15 @@ from entrypoints.errors import SettingsError
 
 Port = Annotated[int, Field(ge=1, le=65535)]
 ListenPort = Annotated[int, Field(ge=0, le=65535)]
-Seconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=1)]
+_LONGEST_SECS = 10 * 365 * 86400
+Seconds = Annotated[float, Field(gt=0, le=_LONGEST_SECS)]
+WholeSeconds = Annotated[int, Field(ge=1, le=_LONGEST_SECS)]
+Days = Annotated[float, Field(gt=0, le=36_500)]
+Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 _PLATFORM_RECEIVER = "backend.executor.utils:add_graph_execution"
 _SERVICE = "SCHEDULER"
+_ZONE_FILES = "/usr/share/zoneinfo/"
 
 
 class ReceiverKind(StrEnum):
@@ -72,23 +76,27 @@ class Settings(BaseSettings):
     pyro_host: str = Field("localhost", description="Address to bind, and default host of the neighbours")
     execution_scheduler_port: ListenPort = Field(8003, description="Port of this service")
     scheduler_db_pool_size: Count = Field(3, description="Database connections of each process (one more listens)")
-    execution_late_notification_threshold_secs: Count = Field(
-        300, description="Queued longer than this is late; also how often that is looked at"
+    execution_late_notification_threshold_secs: WholeSeconds = Field(
+        300, description="Executions queued for longer are late; also how often that is looked at"
     )
-    execution_late_notification_checkrange_secs: Count = Field(
-        3600, description="How far back late ones are sought"
+    execution_late_notification_checkrange_secs: WholeSeconds = Field(
+        3600, description="How far back late ones are looked for"
     )
     block_error_rate_threshold: float = Field(0.5, ge=0, le=1, description="Share of failures that is critical")
-    block_error_rate_check_interval_secs: Count = Field(86400, description="How often error rates are looked at")
+    block_error_rate_check_interval_secs: WholeSeconds = Field(
+        86400, description="How often error rates are looked at"
+    )
     block_error_include_top_blocks: int = Field(
         3, ge=0, description="Blocks in the daily summary when none is critical; 0 for no summary"
     )
-    cloud_storage_cleanup_interval_hours: int = Field(6, ge=1, le=24, description="How often expired files go")
-    media_gcs_bucket_name: str = Field("", description="Bucket with expiring uploads")
-    pyro_client_comm_timeout: Seconds = Field(
-        15.0, description="Read for compatibility; the original ignores it too"
+    cloud_storage_cleanup_interval_hours: int = Field(
+        6, ge=1, le=24, description="Between cleanups of expired files"
     )
-    pyro_client_comm_retry: int = Field(3, ge=0, description="Tries of the client on connection errors")
+    media_gcs_bucket_name: str = Field("", description="Bucket with expiring uploads")
+    pyro_client_comm_timeout: Seconds = Field(15.0, description="Ignored, as by the original")
+    pyro_client_comm_retry: int = Field(
+        3, ge=0, description="For clients of this service, which itself repeats on its own terms"
+    )
     rpc_client_call_timeout: Seconds = Field(300, description="Seconds until a neighbour's answer is given up")
     database_api_port: Port = Field(8005, description="Port of DatabaseManager")
     notification_service_port: Port = Field(8007, description="Port of NotificationManager")
@@ -101,24 +109,28 @@ class Settings(BaseSettings):
     scheduler_dispatch: str | None = Field(
         None, description="rpc, rest, python:module:callable, webhook:URL or record; needed with DIRECT_URL"
     )
+    scheduler_rpc_service: str = Field("ExecutionManager", description="Service of the `rpc` receiver")
+    scheduler_rpc_port: Port | None = Field(None, description="Its port; default EXECUTION_MANAGER_PORT")
+    scheduler_rpc_method: str = Field("add_graph_execution", description="Its method")
+    scheduler_webhook_secret: SecretStr | None = Field(
+        None, description="Signs the webhook: base64, with or without whsec_ before it"
+    )
     scheduler_dispatch_timeout_secs: Seconds = Field(30, description="Until a receiver's answer is given up")
     scheduler_dispatch_deadline_secs: Seconds = Field(3600, description="Until retries end and a firing is dead")
     scheduler_max_in_flight: Count = Field(100, description="Dispatches under way at once")
     scheduler_user_share: float = Field(0.5, gt=0, le=1, description="Share of those that one user may fill")
     scheduler_system_slots: Count = Field(4, description="System tasks under way at once")
-    scheduler_rpc_service: str = Field("ExecutionManager", description="Service of the `rpc` receiver")
-    scheduler_rpc_port: Port | None = Field(None, description="Its port; default EXECUTION_MANAGER_PORT")
-    scheduler_rpc_method: str = Field("add_graph_execution", description="Its method")
-    scheduler_webhook_secret: SecretStr | None = Field(None, description="Signs the webhook (whsec_...)")
-    scheduler_lease_secs: Annotated[float, Field(ge=1)] = Field(15, description="Until a silent replica is dead")
+    scheduler_lease_secs: Annotated[float, Field(ge=1, le=_LONGEST_SECS)] = Field(
+        15, description="Until a silent replica is dead"
+    )
     scheduler_misfire_grace_secs: Seconds | None = Field(
         None, description="Firings later than this are dropped and recorded; unset, none is"
     )
-    scheduler_shutdown_grace_secs: Annotated[float, Field(ge=0)] = Field(
+    scheduler_shutdown_grace_secs: Annotated[float, Field(ge=0, le=_LONGEST_SECS)] = Field(
         10, description="How long a stop waits for what is in flight"
     )
-    scheduler_history_success_days: Seconds = Field(3, description="How long successes are kept")
-    scheduler_history_failure_days: Seconds = Field(30, description="How long everything else is kept")
+    scheduler_history_success_days: Days = Field(3, description="How long successes are kept")
+    scheduler_history_failure_days: Days = Field(30, description="How long everything else is kept")
     scheduler_timezone: str | None = Field(
         None, description="Zone of schedules that name none; default this machine's"
     )
@@ -135,6 +147,10 @@ class Settings(BaseSettings):
     scheduler_min_interval_secs: Annotated[int, Field(ge=0)] = Field(
         0, description="Shortest time between two runs of a schedule; 0 for any"
     )
+    scheduler_repeat_late_alerts: bool = Field(
+        False,  # noqa: FBT003  pydantic's own way
+        description="Alert about the same late executions at every look, as the original does",
+    )
     scheduler_rpc_token: SecretStr | None = Field(None, description="Bearer token that callers must bring")
     scheduler_max_body_bytes: Count = Field(10 * 1024 * 1024, description="Longest request body")
     scheduler_block_names: Path | None = Field(None, description="JSON file, block id to name, for reports")
@@ -142,6 +158,13 @@ class Settings(BaseSettings):
         None, description="Directory with expiring uploads, instead of a bucket"
     )
     scheduler_data_dir: Path = Field(Path("data"), description="Where the private PostgreSQL keeps its data")
+
+    @field_validator("log_level", "scheduler_cron_dialect", mode="before")
+    @classmethod
+    def _in_any_case(cls, value: object, info: ValidationInfo) -> object:
+        if not isinstance(value, str):
+            return value
+        return value.strip().upper() if info.field_name == "log_level" else value.strip().lower()
 
     @field_validator("scheduler_timezone")
     @classmethod
@@ -168,6 +191,12 @@ class Settings(BaseSettings):
         """Return the zone of schedules that name none: the machine's own, as the original does."""
         if self.scheduler_timezone is not None:
             return self.scheduler_timezone
+        if stated := os.environ.get("TZ", "").removeprefix(":"):
+            # tzlocal passes over a name that it does not know.
+            try:
+                return validate_timezone(stated.removeprefix(_ZONE_FILES))
+            except InvalidScheduleError:
+                raise SettingsError("TZ", f"is {stated[:100]!r}: no IANA time zone") from None
         try:
             return validate_timezone(get_localzone_name())
         except (InvalidScheduleError, LookupError, ValueError, OSError):
@@ -198,6 +227,16 @@ class Settings(BaseSettings):
             raise SettingsError("SCHEDULER_WEBHOOK_SECRET", "must be set for SCHEDULER_DISPATCH=webhook:URL")
         return Receiver(ReceiverKind(kind), target)
 
+    def rpc_receiver_url(self) -> str:
+        """Return what the `rpc` receiver calls."""
+        host = self.service_host(self.scheduler_rpc_service)
+        port = self.scheduler_rpc_port or self.execution_manager_port
+        return f"http://{host}:{port}/{self.scheduler_rpc_method}"
+
+    def rest_receiver_url(self) -> str:
+        """Return where the `rest` receiver finds the platform's REST API."""
+        return f"http://{self.service_host('AgentServer')}:{self.agent_api_port}"
+
     def service_host(self, service: str) -> str:
         """Return the host of a neighbour, named by its class (`DatabaseManager`).
 
@@ -216,6 +255,8 @@ class Settings(BaseSettings):
             return cls()
         except ValidationError as error:
             raise _explained(error) from None
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(".env", f"can't be read: {error}") from None
 
 
 def _explained(error: ValidationError) -> SettingsError:

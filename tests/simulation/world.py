@@ -89,6 +89,7 @@ class FaultyPort:
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             world = self._world
+            world.calls[REPLICA.get() or "", method] += 1
             await asyncio.sleep(world.random.uniform(0.001, 0.02))
             await self._gate.wait()
             if world.weather.store_down or world.random.random() < world.weather.store_fails:
@@ -109,12 +110,16 @@ class Replica:
     name: str
     engine: FiringEngine
     gate: asyncio.Event
+    wakeups: MemoryWakeUps
     task: asyncio.Task[None]
 
 
 @dataclass
 class World:
-    """Everything that the replicas of one history share."""
+    """Everything that the replicas of one history share.
+
+    `calls` counts the calls of ports by replica and method, `received` the dispatches by replica.
+    """
 
     loop: SimulatedLoop
     random: random.Random
@@ -127,6 +132,8 @@ class World:
     delivered: Counter[str] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
     lost_answers: int = 0
+    calls: Counter[tuple[str, str]] = field(default_factory=Counter)
+    received: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
         self.clock = WallClock(self.loop)
@@ -139,16 +146,16 @@ class World:
         self._ids = itertools.count(1)
         self.first_due: dict[str, datetime] = {}
 
-    async def add_job(self, every: timedelta) -> Job:
-        """Store a schedule that is due every so often."""
+    async def add_job(self, every: timedelta, *, due_in: timedelta | None = None, users: int = 3) -> Job:
+        """Store a schedule that is due every so often, first in `due_in` or else in `every`."""
         number = len(self.first_due)
-        due = self.clock.now() + every
+        due = self.clock.now() + (every if due_in is None else due_in)
         job = Job(
             id=f"job{number}",
             kind=JobKind.EXECUTE_GRAPH,
             name="n",
             trigger=IntervalTrigger(interval=every, start_at=due, timezone="UTC"),
-            kwargs={"user_id": f"u{number % 3}"},
+            kwargs={"user_id": f"u{number % users}"},
             next_run_at=due,
         )
         self.first_due[job.id] = due
@@ -160,13 +167,14 @@ class World:
         name = f"replica{next(self._names)}"
         gate = asyncio.Event()
         gate.set()
+        wakeups = MemoryWakeUps()
         token = REPLICA.set(name)
         try:
             engine = FiringEngine(
                 stores=[FaultyPort(self.store, self, gate)],  # type: ignore[list-item]  # it forwards every method
                 ledger=FaultyPort(self.ledger, self, gate),
                 leases=FaultyPort(self.leases, self, gate),
-                wakeups=MemoryWakeUps(),
+                wakeups=wakeups,
                 handlers={JobKind.EXECUTE_GRAPH: lambda firing: self._receive(firing, gate)},
                 clock=self.clock,
                 settings=self.settings,
@@ -177,7 +185,7 @@ class World:
             task = self.loop.create_task(engine.run())
         finally:
             REPLICA.reset(token)
-        self.replicas[name] = Replica(name, engine, gate, task)
+        self.replicas[name] = Replica(name, engine, gate, wakeups, task)
         return self.replicas[name]
 
     async def _alert(self, text: str) -> None:
@@ -205,6 +213,7 @@ class World:
         await asyncio.sleep(self.random.uniform(0.001, 0.3))
         self._fail_before_delivery(weather)
         self.delivered[key] += 1
+        self.received[REPLICA.get() or ""] += 1
         if self.random.random() < weather.ambiguous:
             self.excused[key] += 1
             raise DispatchTransient("no answer", code="timeout", ambiguous=True)

@@ -1,11 +1,15 @@
 """`agpt-scheduler preview`."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from typer.testing import CliRunner
 
 from entrypoints.cli import app
+from tests.running import ROOT
 
 AFTER = ("--after", "2026-11-24T12:00:00+00:00")
 
@@ -66,6 +70,8 @@ def test_jsonl_answers_each_line_with_one() -> None:
         "[]",
         json.dumps({"cron": 5}),
         "[" * 100_000,
+        "",
+        "{}",
     ]
     status, out, _ = run("--jsonl", stdin="\n".join(rows) + "\n")
     answers = [json.loads(line) for line in out.splitlines()]
@@ -73,3 +79,32 @@ def test_jsonl_answers_each_line_with_one() -> None:
     assert answers[0] == {"times": ["2026-11-25T00:00:00+00:00"]}
     assert len(answers) == len(rows)
     assert all(list(answer) == ["error"] for answer in answers[1:])
+
+
+def test_jsonl_answers_lines_that_are_no_text() -> None:
+    """Whatever the locale says of standard input."""
+    good = b'{"cron":"@daily","after":"2026-11-24T12:00:00Z","count":1}'
+    result = CliRunner().invoke(app, ["preview", "--jsonl"], input=b"\xff\xfe\n" + good + b"\r\n" + good)
+    answers = [json.loads(line) for line in result.stdout.splitlines()]
+    assert (result.exit_code, [list(answer) for answer in answers]) == (0, [["error"], ["times"], ["times"]])
+
+
+def test_jsonl_answers_before_the_next_line_comes() -> None:
+    """So that another program can ask a line at a time."""
+    command = [sys.executable, "-m", "entrypoints", "preview", "--jsonl"]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT / "src")}
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(2):
+            process.stdin.write(b'{"cron":"@daily","count":1}\n')
+            process.stdin.flush()
+            assert list(json.loads(process.stdout.readline())) == ["times"]
+        process.stdin.close()
+    assert process.returncode == 0
+
+
+@pytest.mark.parametrize("after", ["0001-01-01T00:00:00Z", "0001-01-01T00:00:00+14:00"])
+def test_times_before_all_time_have_a_next(after: str) -> None:
+    """APScheduler's calendar begins in 1970."""
+    assert run("@daily", "--after", after, "--count", "1", "--json") == (0, '["1970-01-01T00:00:00+00:00"]\n', "")

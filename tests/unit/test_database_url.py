@@ -44,3 +44,9 @@ def test_a_wrong_url_is_one_line_without_its_password(text: str) -> None:
         parse_direct_url(text)
     assert str(raised.value).startswith("DIRECT_URL ")
     assert "hush" not in str(raised.value)
+
+
+def test_an_option_that_postgresql_does_not_know_is_named() -> None:
+    """Waiting for the database would not make it known."""
+    with pytest.raises(SettingsError, match=r"^DIRECT_URL can't be used: .*option .colour.$"):
+        parse_direct_url("postgresql://u:hush@h/db?colour=red")

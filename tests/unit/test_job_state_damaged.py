@@ -1,6 +1,6 @@
 """Whatever the bytes of a row, reading it has an answer."""
 
-from time import perf_counter
+from time import process_time
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,9 +35,9 @@ def test_a_damaged_row_is_read_or_left_alone(
     for position, removed, inserted in edits:
         start = position % len(job_state)
         job_state = job_state[:start] + inserted + job_state[start + removed :]
-    began = perf_counter()
+    began = process_time()
     found = decode(row_id, job_state, column)
-    assert perf_counter() - began < PATIENCE_SECS
+    assert process_time() - began < PATIENCE_SECS
     if isinstance(found, Job):
         again = encode(found)
         assert repr(decode(row_id, again, column)) == repr(found)

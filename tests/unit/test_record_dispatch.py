@@ -14,5 +14,5 @@ async def test_firing_is_told_in_the_log_without_its_inputs(caplog: pytest.LogCa
     assert await RecordingExecutionDispatch().dispatch(a_request()) is None
     [record] = caplog.records
     assert record.getMessage() == "fired graph graph-1 version 3 (recorded only, nothing was started)"
-    assert record.__dict__["idempotency_key"] == "job-1:2026-03-09T04:30:00Z"
+    assert record.__dict__["job_id"] == "job-1"
     assert not [value for value in record.__dict__.values() if "a value to hide" in str(value)]

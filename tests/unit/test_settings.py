@@ -6,7 +6,7 @@ import pytest
 
 from domain.cron import CronDialect
 from entrypoints.errors import SettingsError
-from entrypoints.settings import Receiver, ReceiverKind, Settings
+from entrypoints.settings import LogLevel, Receiver, ReceiverKind, Settings
 
 
 def test_the_originals_defaults() -> None:
@@ -60,6 +60,12 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_defaults(
         ("SCHEDULER_MAX_SCHEDULES_PER_USER", "-1"),
         ("SCHEDULER_MIN_INTERVAL_SECS", "x"),
         ("LOG_LEVEL", "LOUD"),
+        ("SCHEDULER_DISPATCH_DEADLINE_SECS", "inf"),
+        ("SCHEDULER_DISPATCH_TIMEOUT_SECS", "nan"),
+        ("SCHEDULER_MISFIRE_GRACE_SECS", "-1"),
+        ("EXECUTION_LATE_NOTIFICATION_THRESHOLD_SECS", "99999999999999999999"),
+        ("BLOCK_ERROR_RATE_CHECK_INTERVAL_SECS", "0.5"),
+        ("SCHEDULER_HISTORY_SUCCESS_DAYS", "1e300"),
     ],
 )
 def test_a_wrong_value_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
@@ -71,6 +77,23 @@ def test_a_wrong_value_is_one_line_that_names_it(monkeypatch: pytest.MonkeyPatch
     assert text.startswith(f"{name} ")
     assert value in text
     assert "\n" not in text
+
+
+@pytest.mark.parametrize("text", ["debug", "Debug", " DEBUG "])
+def test_levels_and_dialects_are_read_in_any_case(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """As the original reads LOG_LEVEL."""
+    monkeypatch.setenv("LOG_LEVEL", text)
+    monkeypatch.setenv("SCHEDULER_CRON_DIALECT", "APScheduler")
+    settings = Settings.load()
+    assert settings.log_level is LogLevel.DEBUG
+    assert settings.scheduler_cron_dialect is CronDialect.APSCHEDULER
+
+
+def test_a_dotenv_that_is_no_text_is_one_line(tmp_path: Path) -> None:
+    """A file in UTF-16, say, which some editors write."""
+    (tmp_path / ".env").write_bytes("EXECUTION_SCHEDULER_PORT=9001".encode("utf-16"))
+    with pytest.raises(SettingsError, match=r"^\.env can't be read: "):
+        Settings.load()
 
 
 def test_without_a_database_url_firings_are_recorded() -> None:
@@ -139,6 +162,28 @@ def test_the_machines_zone_counts_unless_one_is_set(monkeypatch: pytest.MonkeyPa
     assert Settings.load().default_timezone() == "Asia/Kolkata"
     monkeypatch.setenv("SCHEDULER_TIMEZONE", "Europe/Warsaw")
     assert Settings.load().default_timezone() == "Europe/Warsaw"
+
+
+@pytest.mark.parametrize(
+    ("stated", "zone"),
+    [
+        ("EST5EDT", "EST5EDT"),
+        (":Asia/Kolkata", "Asia/Kolkata"),
+        ("/usr/share/zoneinfo/Asia/Kolkata", "Asia/Kolkata"),
+    ],
+)
+def test_tz_is_read_in_its_usual_forms(monkeypatch: pytest.MonkeyPatch, stated: str, zone: str) -> None:
+    """A colon or a whole path before the name change nothing."""
+    monkeypatch.setenv("TZ", stated)
+    assert Settings.load().default_timezone() == zone
+
+
+@pytest.mark.parametrize("stated", ["Mars/Olympus", "<+03>-3"])
+def test_a_tz_that_names_no_zone_is_refused(monkeypatch: pytest.MonkeyPatch, stated: str) -> None:
+    """Every schedule would run at other times than its owner thinks; the original does not start either."""
+    monkeypatch.setenv("TZ", stated)
+    with pytest.raises(SettingsError, match=r"^TZ is .* no IANA time zone"):
+        Settings.load().default_timezone()
 
 
 def test_secrets_are_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:

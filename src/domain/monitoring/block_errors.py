@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from domain.monitoring.alerts import cut, fit
 from domain.monitoring.masking import mask
+from domain.task_failures import log_failure
 from ports.clock import Clock
 from ports.executions import BlockStats, Executions
 from ports.notifications import Notifications
@@ -60,8 +61,8 @@ class BlockErrorMonitor:
         """
         try:
             return await self._report()
-        except Exception as error:
-            logger.exception("the block error rates could not be checked")
+        except Exception as error:  # noqa: BLE001  answered, as the original does
+            log_failure(logger, "the block error rates could not be checked", error)
             text = f"Error checking block error rates: {error}"
             await self._notifications.discord_system_alert(cut(text))
             return text

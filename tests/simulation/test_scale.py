@@ -1,0 +1,15 @@
+"""The rules hold with many replicas."""
+
+from tests.simulation.scale import run
+
+
+def test_ten_replicas_share_evenly_and_wake_cheaply() -> None:
+    """A rush is shared, a new schedule costs each replica a handful of calls, and deaths lose nothing."""
+    report = run(10)
+    assert report.fairness > 0.95
+    assert report.calls_per_firing < 0.5
+    assert report.calls_per_new_schedule <= 10 * 10
+    assert report.lag_ms < 50
+    assert report.idle_calls_per_replica_minute < 60
+    assert report.repeats_after_kills <= 5 * 100
+    assert report.secs_after_kills < 15 + 5
