@@ -99,14 +99,20 @@ class Schedules:
             next_run_at=first_run(trigger, now),
         )
         _require_answerable(GraphExecutionJobInfo.from_job(args, job))
-        users = self._jobs.list(user_id=args.user_id, include_paused=True)
-        await self._quotas.require_room(users, besides=job.id)
+        await self._require_room(args.user_id, job.id)
         if schedule_id is not None:
             job = await self._put_own(job, args.user_id)
         else:
             while not await self._jobs.put(job):  # the id is taken by a row that can't be read
                 job = replace(job, id=self._new_id())
         return GraphExecutionJobInfo.from_job(args, job)
+
+    async def _require_room(self, user_id: str, schedule_id: str) -> None:
+        """Refuse one schedule too many; one that is replaced has its place already."""
+        limit = self._quotas.max_schedules_per_user
+        if limit:
+            found = self._jobs.list(user_id=user_id, include_paused=True, limit=limit + 1)
+            self._quotas.require_room(len([job async for job in found if job.id != schedule_id]))
 
     async def _put_own(self, job: Job, user_id: str) -> Job:
         stored = job

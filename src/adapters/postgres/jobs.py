@@ -73,7 +73,7 @@ class PostgresJobStore:
             if changed is None:
                 return job
             self._rows.update(connection, changed)
-            if changed.next_run_at is None:
+            if changed.next_run_at is None and job.next_run_at is not None:
                 self._cancel_firings(connection, job_id)
             return changed
 
