@@ -94,7 +94,9 @@ class GetGraphExecutionSchedules(BaseModel):
         default=None, ge=1, le=MAX_PAGE, description="List so many at the most; default all", examples=[50]
     )
     cursor: str | None = Field(
-        default=None, description="Go on behind an earlier page: what its header X-Next-Cursor held"
+        default=None,
+        description="Go on behind an earlier page: what its header X-Next-Cursor held",
+        examples=["WyIyMDI3LTAxLTAxVDA5OjAwOjAwKzAwOjAwIiwiYSJd"],
     )
 
 
