@@ -17,7 +17,6 @@ from adapters.apscheduler.job_state import (
     decode,
     encode,
     next_run_bytes,
-    next_run_offset,
 )
 from adapters.memory.clock import SettableClock
 from domain.fire_times import next_fire_time, on_phase
@@ -26,7 +25,7 @@ from domain.notes import NOTES
 from ports.jobs import Job, JobKind
 from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from tests.integration.stock.environments import VERSIONS, NotInstallableError, StockAPScheduler, stock_apscheduler
-from tests.unit.job_state_rows import recorded
+from tests.unit.job_state_rows import next_run_offset, recorded
 from tests.unit.schedule_world import World, args
 
 SEEN_FROM = [datetime(2027, 1, 31, 12, 34, 56, 789, UTC), datetime(2028, 2, 28, 23, 59, 59, 0, UTC)]

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode, encode
+from adapters.apscheduler.job_state import decode, encode, written_offset
 from adapters.postgres.firing_rows import insert_firings
 from adapters.postgres.job_index import INDEXED, entry_of, payload_bytes, store_entries
 from adapters.postgres.job_rows import timestamp
@@ -131,7 +131,7 @@ class ClaimTransaction:
                 },
             )
             if self._store is INDEXED:
-                entries = [entry_of(job, state, own=True) for job, state in going_on]
+                entries = [entry_of(job, state, offset=written_offset(state)) for job, state in going_on]
                 store_entries(connection, self._names, entries)
         return [step.firing.job_id for step in steps if step.job is None]
 

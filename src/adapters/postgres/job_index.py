@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import NEXT_RUN_BYTES, next_run_offset
+from adapters.apscheduler.job_state import NEXT_RUN_BYTES
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key
 from ports.jobs import Job, StoreName
@@ -82,9 +82,8 @@ class JobEntry:
         return {name: getattr(self, name) for name in JobEntry.__slots__}
 
 
-def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
-    """Return the entry of a row that holds `job` as `job_state`; `own` says that `encode` has just made it."""
-    offset = None if job.next_run_at is None else next_run_offset(job_state, own=own)
+def entry_of(job: Job, job_state: bytes, *, offset: int | None) -> JobEntry:
+    """Return the entry of a row that holds `job` as `job_state`, with the bytes of its next run at `offset`."""
     digested = job_state
     if offset is not None:
         digested = job_state[:offset] + _ZEROS + job_state[offset + NEXT_RUN_BYTES :]

@@ -7,7 +7,7 @@ from typing import Any
 from apscheduler.util import datetime_to_utc_timestamp
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode, encode
+from adapters.apscheduler.job_state import decode, encode, written_offset
 from adapters.postgres.job_index import INDEXED, STORE, entry_of
 from adapters.postgres.names import Names, storable
 from ports.jobs import Job, StoreName, UnreadableRow
@@ -72,7 +72,7 @@ class JobRows:
 
     def _parameters(self, job: Job) -> Mapping[str, Any]:
         job_state = encode(job)
-        entry = entry_of(job, job_state, own=True).parameters() if self._indexed else {}
+        entry = entry_of(job, job_state, offset=written_offset(job_state)).parameters() if self._indexed else {}
         return {
             "id": job.id,
             "next_run_time": timestamp(job.next_run_at),
