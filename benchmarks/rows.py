@@ -41,8 +41,8 @@ def yearly_triggers() -> Sequence[Any]:
     return [CronTrigger.from_crontab(f"{minute} 4 1 1 *", timezone="UTC") for minute in range(TRIGGERS)]
 
 
-def every_second(first: datetime, seconds: int) -> Any:
-    """Return a trigger that comes due once every `seconds`."""
+def every(first: datetime, seconds: int) -> Any:
+    """Return a trigger that comes due every `seconds`, from `first` on."""
     return IntervalTrigger(seconds=seconds, start_date=first, timezone="UTC")
 
 
@@ -99,12 +99,12 @@ def fill(url: str, count: int, due: datetime) -> None:
 
 
 def fill_every_second(url: str, count: int, first: datetime) -> None:
-    """Store `count` schedules of which one comes due each second, from `first` on, in turn."""
+    """Store `count` schedules of which one comes due each second, from `first` on, each once in a run."""
     scheduler = _original()
     rows = []
     for number in range(count):
         due = datetime.fromtimestamp(first.timestamp() + number, UTC)
-        job_id, state = job_state(number, every_second(due, count), due, scheduler)
+        job_id, state = job_state(number, every(due, 10 * count), due, scheduler)
         rows.append((job_id, state, due))
     copy(url, rows)
 
