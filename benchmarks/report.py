@@ -9,7 +9,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import psutil
-import psycopg2
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +38,7 @@ def machine(server: Server) -> str:
         f"{os.cpu_count()} cores ({found[1] if found else platform.machine()}), {memory:.0f} GiB,"
         f" {platform.system()} {platform.release().partition('-')[0]}; Python {platform.python_version()},"
         f" PostgreSQL {server_version} as it comes, on the same machine; APScheduler {version('apscheduler')},"
-        f" psycopg2 {psycopg2.__version__.partition(' ')[0]}"
+        f" psycopg2 {version('psycopg2-binary')}"
     )
 
 

@@ -17,6 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from adapters.apscheduler.moments import moment_bytes
+
 STAND_IN = str(Path(__file__).parent / "stand_in")
 TRIGGERS = 50
 USERS = 100
@@ -94,7 +96,7 @@ def prepare(count: int) -> None:
 
 def fill(url: str, count: int, due: datetime) -> None:
     """Store `count` yearly schedules that are due at `due`."""
-    old, new = (moment.__reduce_ex__(5)[1][0] for moment in (_PLACEHOLDER, due.astimezone(UTC)))
+    old, new = moment_bytes(_PLACEHOLDER), moment_bytes(due.astimezone(UTC))
     copy(url, ((job_id, state.replace(old, new), due) for job_id, state in _prepared(count)))
 
 

@@ -238,7 +238,7 @@ def _outage(server: Server, who: Contender, size: int) -> list[str]:
     calls = Counter(arrival.number for arrival in found)
     before = sum(arrival.at <= left_at for arrival in found)
     meanwhile = sum(left_at < arrival.at <= back_at for arrival in found)
-    last = f"{found[-1].at - back_at:.1f}"
+    last = f"{found[-1].at - back_at:.1f}" if found[-1].at > back_at else "none came"
     return [f"{size - len(calls):,}", f"{calls.total() - len(calls)}", f"{before:,}", f"{meanwhile:,}", last]
 
 
