@@ -17,6 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from adapters.apscheduler.moments import moment_bytes
+
 STAND_IN = str(Path(__file__).parent / "stand_in")
 TRIGGERS = 50
 USERS = 100
@@ -41,8 +43,8 @@ def yearly_triggers() -> Sequence[Any]:
     return [CronTrigger.from_crontab(f"{minute} 4 1 1 *", timezone="UTC") for minute in range(TRIGGERS)]
 
 
-def every_second(first: datetime, seconds: int) -> Any:
-    """Return a trigger that comes due once every `seconds`."""
+def every(first: datetime, seconds: int) -> Any:
+    """Return a trigger that comes due every `seconds`, from `first` on."""
     return IntervalTrigger(seconds=seconds, start_date=first, timezone="UTC")
 
 
@@ -94,17 +96,17 @@ def prepare(count: int) -> None:
 
 def fill(url: str, count: int, due: datetime) -> None:
     """Store `count` yearly schedules that are due at `due`."""
-    old, new = (moment.__reduce_ex__(5)[1][0] for moment in (_PLACEHOLDER, due.astimezone(UTC)))
+    old, new = moment_bytes(_PLACEHOLDER), moment_bytes(due.astimezone(UTC))
     copy(url, ((job_id, state.replace(old, new), due) for job_id, state in _prepared(count)))
 
 
 def fill_every_second(url: str, count: int, first: datetime) -> None:
-    """Store `count` schedules of which one comes due each second, from `first` on, in turn."""
+    """Store `count` schedules of which one comes due each second, from `first` on, each once in a run."""
     scheduler = _original()
     rows = []
     for number in range(count):
         due = datetime.fromtimestamp(first.timestamp() + number, UTC)
-        job_id, state = job_state(number, every_second(due, count), due, scheduler)
+        job_id, state = job_state(number, every(due, 10 * count), due, scheduler)
         rows.append((job_id, state, due))
     copy(url, rows)
 
