@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from benchmarks import arrivals, clients, rows
+from benchmarks import arrivals, clients, rows, scale
 from benchmarks.bench import Bench, Section, compared
 from benchmarks.contenders import LENIENT, OURS, Contender, Ours
 from benchmarks.measured import Measured, measure, median
@@ -250,4 +250,7 @@ SCENARIOS: Mapping[str, Callable[[Bench], list[Section]]] = {
     "replicas": replicas,
     "kill": kill,
     "outage": outage,
+    "lists": scale.lists,
+    "writes": scale.writes,
+    "million": scale.million,
 }
