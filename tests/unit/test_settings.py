@@ -153,6 +153,20 @@ def test_hosts_of_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().service_host("NotificationManager") == "0.0.0.0"
 
 
+@pytest.mark.parametrize("host", ["http://rest", "rest:8006", "a b", "user:pw@rest", "a/b", "a\nb"])
+def test_a_host_is_only_a_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Port and scheme are said elsewhere; the line names the variable."""
+    monkeypatch.setenv("DATABASEMANAGER_HOST", host)
+    with pytest.raises(SettingsError, match=r"^DATABASEMANAGER_HOST is "):
+        Settings.load().service_host("DatabaseManager")
+
+
+def test_an_ipv6_host_gets_its_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the URL, where the port follows."""
+    monkeypatch.setenv("EXECUTIONMANAGER_HOST", "fd00::2")
+    assert Settings.load().rpc_receiver_url() == "http://[fd00::2]:8002/add_graph_execution"
+
+
 def test_the_machines_zone_counts_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the original does."""
     monkeypatch.setenv("TZ", "Asia/Kolkata")
