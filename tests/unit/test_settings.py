@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.cron import CronDialect
+from entrypoints.container import monitoring_settings
 from entrypoints.errors import SettingsError
 from entrypoints.settings import LogLevel, Receiver, ReceiverKind, Settings
 
@@ -212,3 +213,10 @@ def test_the_originals_dialect_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> N
     """For whoever relies on its weekday numbers."""
     monkeypatch.setenv("SCHEDULER_CRON_DIALECT", "apscheduler")
     assert Settings.load().scheduler_cron_dialect is CronDialect.APSCHEDULER
+
+
+def test_late_alerts_repeat_when_an_operator_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the original's do at every look; ours are sent once unless told otherwise."""
+    assert not monitoring_settings(Settings.load()).repeat_late_alerts
+    monkeypatch.setenv("SCHEDULER_REPEAT_LATE_ALERTS", "true")
+    assert monitoring_settings(Settings.load()).repeat_late_alerts
