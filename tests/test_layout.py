@@ -64,7 +64,7 @@ def test_the_domain_knows_no_library_but_pydantic() -> None:
 
 
 def test_only_the_composition_names_concrete_adapters() -> None:
-    """The container, and what opens or empties a database; all else works with ports, so any adapter can be put in."""
+    """The container, and what opens or empties a database; all else works with ports."""
     composition = {"container.py", "service.py", "databases.py", "uninstall.py"}
     for path in modules("entrypoints"):
         if path.name not in composition:
