@@ -95,9 +95,7 @@ def writes(bench: Bench) -> list[Section]:
             ["stock remove_job, in process", f"{removed:,.0f}", f"{removed / commits:.2f}", "", "", ""],
         ]
     columns = ("what", "a second", "of single-row commits", "p50 ms", "p99 ms", "refused with 503")
-    note = (
-        f"One connection commits {commits:,.0f} single-row UPDATEs a second on this server (just before)."
-    )
+    note = f"One connection commits {commits:,.0f} single-row UPDATEs a second on this server (just before)."
     return [Section("Add and delete over HTTP", columns, found, note)]
 
 
