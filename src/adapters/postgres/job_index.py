@@ -16,7 +16,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import NEXT_RUN_BYTES, next_run_offset
+from adapters.apscheduler.job_state import NEXT_RUN_BYTES, written_offset
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key
 from ports.jobs import Job, StoreName
@@ -40,22 +40,20 @@ _REPLACE = f"""
         {", ".join(f"excluded.{name}" for name in _COLUMNS.split(", "))}
     )
 """
-STORE = f"""
-    INSERT INTO {{index}} ({_COLUMNS})
-    SELECT stored.id, %(digest)s::uuid, %(next_run_offset)s::int, %(trigger_key)s::uuid, %(job_key)s::uuid,
-        %(kind)s, %(user_key)s::bigint, %(graph_key)s::bigint, %(user_id)s, %(graph_id)s, %(payload)s::bytea
-    FROM stored {_REPLACE}
-"""  # noqa: S608  texts of ours
-"""Part of a statement that writes a row: stores its entry with it, if `stored` has a row."""
-
-_STORE_MANY = f"""
-    INSERT INTO {{index}} ({_COLUMNS})
-    SELECT * FROM unnest(
+_ENTRIES = f"""
+    unnest(
         %(job_id)s::text[], %(digest)s::uuid[], %(next_run_offset)s::int[], %(trigger_key)s::uuid[],
         %(job_key)s::uuid[], %(kind)s::text[], %(user_key)s::bigint[], %(graph_key)s::bigint[],
         %(user_id)s::text[], %(graph_id)s::text[], %(payload)s::bytea[]
-    ) {_REPLACE}
+    ) AS n ({_COLUMNS})
+"""
+_STORE = f"INSERT INTO {{index}} ({_COLUMNS}) SELECT n.* FROM {_ENTRIES} {_REPLACE}"  # noqa: S608  texts of ours
+STORE_WITH = f"""
+    INSERT INTO {{index}} ({_COLUMNS})
+    SELECT n.* FROM {_ENTRIES} JOIN stored ON stored.id = n.job_id {_REPLACE}
 """  # noqa: S608  texts of ours
+"""Part of a statement that writes rows: stores the entries of those that `stored` has. Takes `entry_columns`."""
+
 _LONGEST_PAYLOAD = 4096
 _MOST_TRIGGERS = 100_000
 _ZEROS = bytes(NEXT_RUN_BYTES)
@@ -77,21 +75,16 @@ class JobEntry:
     graph_id: str | None
     payload: bytes | None
 
-    def parameters(self) -> Mapping[str, Any]:
-        """Return what `STORE` takes."""
-        return {name: getattr(self, name) for name in JobEntry.__slots__}
 
-
-def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
-    """Return the entry of a row that holds `job` as `job_state`; `own` says that `encode` has just made it."""
-    offset = None if job.next_run_at is None else next_run_offset(job_state, own=own)
+def entry_of(job: Job, job_state: bytes, *, offset: int | None) -> JobEntry:
+    """Return the entry of a row that holds `job` as `job_state`, with the bytes of its next run at `offset`."""
     digested = job_state
     if offset is not None:
         digested = job_state[:offset] + _ZEROS + job_state[offset + NEXT_RUN_BYTES :]
     user_id, graph_id = job.kwargs.get("user_id"), job.kwargs.get("graph_id")
     payload = payload_bytes(job.kwargs)
     return JobEntry(
-        job_id=job.id,
+        job_id=str(job.id),  # which may be a member of an enum
         digest=hashlib.md5(digested, usedforsecurity=False).hexdigest(),
         next_run_offset=offset,
         trigger_key=trigger_key(job.trigger),
@@ -105,6 +98,11 @@ def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
     )
 
 
+def own_entry(job: Job, job_state: bytes) -> JobEntry:
+    """Return the entry of a row that `encode` has just made of `job`."""
+    return entry_of(job, job_state, offset=written_offset(job_state))
+
+
 def payload_bytes(payload: Mapping[str, Any]) -> bytes:
     """Return a payload as JSON. Raises ValueError, TypeError or RecursionError for what JSON can't hold."""
     return json.dumps(payload, separators=(",", ":")).encode("ascii")
@@ -113,8 +111,12 @@ def payload_bytes(payload: Mapping[str, Any]) -> bytes:
 def store_entries(connection: Connection, names: Names, entries: Sequence[JobEntry]) -> None:
     """Store entries, each instead of what its job had."""
     if entries:
-        columns = {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
-        connection.exec_driver_sql(names.sql(_STORE_MANY), columns)
+        connection.exec_driver_sql(names.sql(_STORE), entry_columns(entries))
+
+
+def entry_columns(entries: Sequence[JobEntry]) -> Mapping[str, str]:
+    """Return the parameters for `entries` in a statement, an array a column."""
+    return {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
 
 
 @lru_cache(maxsize=4096)

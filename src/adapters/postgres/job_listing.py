@@ -64,9 +64,13 @@ class JobListing:
         graph_id: str | None = None,
         paused: bool,
         after: Position | None,
-        size: int = _PAGE,
+        limit: int | None = None,
     ) -> AsyncGenerator[Sequence[JobRow], None]:
-        """Yield pages of rows in order, among them every row that matches; others may be, too."""
+        """Yield pages of rows in order, among them every row that matches; others may be, too.
+
+        `limit` is how many the reader wants: no page is longer.
+        """
+        size = _PAGE if limit is None else min(limit, _PAGE)
         start = (float("-inf"), "") if after is None else (timestamp(after.next_run_at), after.id)
         if (user_id is None and graph_id is None) or not await self._index_is_complete():
             pages = self._all(start, paused=paused, size=size)
