@@ -64,6 +64,7 @@ def test_the_list_is_a_table_with_nothing_cut_where_nobody_looks(command: Comman
     assert header.split() == ["ID", "NAME", "GRAPH", "WHEN", "NEXT", "RUN"]
     assert [row.split()[0] for row in rows] == [first, second]
     assert rows[1].endswith("paused")
+    assert command("list", "--all", "--limit", "1", "--json").json[0]["id"] == first
     everybody = command("list", "--graph", "digest", SCHEDULER_USER="").out
     assert everybody.splitlines()[0].split()[:2] == ["ID", "USER"]
     assert first in everybody

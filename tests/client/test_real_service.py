@@ -87,6 +87,18 @@ def test_an_add_is_the_same_schedule_when_it_arrives_twice(do: Any) -> None:
     do("delete_schedule", "my-id", "twice")
 
 
+def test_a_long_list_comes_in_pages(do: Any) -> None:
+    """Each says where the next begins, and the last that there is none."""
+    ids = [do("add_execution_schedule", "pages", "g1", 1, f"{minute} 0 1 1 *").id for minute in range(5)]
+    found: list[str] = []
+    cursor: str | None = None
+    for size in (2, 2, 1):
+        page = do("get_execution_schedules_page", user_id="pages", limit=2, cursor=cursor)
+        assert len(page.schedules) == size
+        found, cursor = found + [info.id for info in page.schedules], page.next_cursor
+    assert (found, cursor) == (ids, None)
+
+
 def test_a_schedule_can_run_once(do: Any) -> None:
     """Without a cron text."""
     added = do("add_execution_schedule", "once", "g1", 1, run_at=datetime(2099, 1, 1, tzinfo=UTC))

@@ -4,7 +4,7 @@ import re
 import tomllib
 from typing import Any
 
-import yaml  # type: ignore[import-untyped]  Litestar brings it along; no types are published with it
+import yaml
 
 from entrypoints.settings import Settings
 from tests.running import ROOT

@@ -15,6 +15,7 @@ from entrypoints.cli.statuses import Status, explained
 from entrypoints.client import UNSET, SchedulerClientError, SyncSchedulerClient
 
 _SHOWN_RUNS = 3
+_PAGE = 1000
 _TIMING = "Timing"
 
 ScheduleIds = Annotated[list[str], typer.Argument(help="The ids of schedules.", show_default=False)]
@@ -112,6 +113,7 @@ def list_(
     user: AnyUser = None,
     graph: Annotated[str | None, typer.Option("--graph", help="Of this graph only.")] = None,
     paused: Annotated[bool, typer.Option("--all", "-a", help="Paused schedules too.")] = False,
+    limit: Annotated[int | None, typer.Option("--limit", "-l", min=1, help="How many; default all.")] = None,
     url: Url = None,
     token: Token = None,
     as_json: AsJson = False,
@@ -125,9 +127,7 @@ def list_(
     - `agpt-scheduler list --json | jq -r '.[] | select(.graph_id == "digest") | .id'`
     """
     with service(url, token) as client:
-        found = client.get_execution_schedules(
-            **_given(user_id=user, graph_id=graph, include_paused=True if paused else None)
-        )
+        found = _found(client, limit, _given(user_id=user, graph_id=graph, include_paused=paused or None))
     if as_json:
         print_json(found)
         return
@@ -296,6 +296,21 @@ def delete(
     with service(url, token) as client:
         call = partial(client.delete_schedule, user_id=user)
         _with_each(schedules, "Deleting", call, lambda info: f"Deleted {info.id} ({info.name})", as_json=as_json)
+
+
+def _found(client: SyncSchedulerClient, limit: int | None, which: dict[str, Any]) -> list[GraphExecutionJobInfo]:
+    if limit is None:
+        return client.get_execution_schedules(**which)
+    found: list[GraphExecutionJobInfo] = []
+    cursor: str | None = None
+    while len(found) < limit:
+        size = min(_PAGE, limit - len(found))
+        page = client.get_execution_schedules_page(**which, limit=size, cursor=cursor)
+        found += page.schedules
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+    return found
 
 
 def _with_each(

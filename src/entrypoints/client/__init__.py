@@ -11,7 +11,7 @@
 `SyncSchedulerClient` has the same methods without `await`.
 """
 
-from entrypoints.client.calls import UNSET, Unset
+from entrypoints.client.calls import UNSET, SchedulePage, Unset
 from entrypoints.client.clients import SchedulerClient, SyncSchedulerClient
 from entrypoints.client.errors import (
     CallTimeoutError,
@@ -33,6 +33,7 @@ __all__ = [
     "NotAuthorizedError",
     "NotFoundError",
     "RemoteCallError",
+    "SchedulePage",
     "SchedulerClient",
     "SchedulerClientError",
     "ServiceUnavailableError",

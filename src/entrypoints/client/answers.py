@@ -12,7 +12,7 @@ import httpx
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import PydanticSerializationError, to_jsonable_python
 
-from entrypoints.client.calls import Call
+from entrypoints.client.calls import Call, SchedulePage
 from entrypoints.client.errors import (
     CallTimeoutError,
     InvalidRequestError,
@@ -116,6 +116,8 @@ def answered(call: Call[T], response: httpx.Response) -> Success[T] | Failure:
         return _failure(response, None)
     if not response.is_success:
         return _failure(response, document)
+    if call.answer is SchedulePage:
+        document = {"schedules": document, "next_cursor": response.headers.get("x-next-cursor")}
     try:
         return Success(_adapter(call.answer).validate_python(document))
     except ValidationError as error:

@@ -11,6 +11,8 @@ from datetime import datetime
 from enum import Enum
 from typing import Any, Final, Generic, Literal, TypeAlias, TypeVar
 
+from pydantic import BaseModel
+
 from domain.models import (
     BackfilledSchedule,
     ChangedSchedule,
@@ -22,6 +24,13 @@ from domain.models import (
 )
 
 T = TypeVar("T")
+
+
+class SchedulePage(BaseModel):
+    """A part of a list. `next_cursor` is where the next part begins, None after the last."""
+
+    schedules: list[GraphExecutionJobInfo]
+    next_cursor: str | None
 
 
 class Unset(Enum):
@@ -125,6 +134,27 @@ def get_execution_schedules(
         graph_id=graph_id,
         user_id=user_id,
         include_paused=include_paused,
+    )
+
+
+def get_execution_schedules_page(
+    graph_id: str | _NotGiven | None = UNSET,
+    user_id: str | _NotGiven | None = UNSET,
+    *,
+    include_paused: bool | _NotGiven = UNSET,
+    limit: int = 100,
+    cursor: str | _NotGiven | None = UNSET,
+) -> Call[SchedulePage]:
+    """List up to `limit` (1000) schedules as above, from the `cursor` of the page before on."""
+    return _call(
+        "get_graph_execution_schedules",
+        SchedulePage,
+        repeatable=True,
+        graph_id=graph_id,
+        user_id=user_id,
+        include_paused=include_paused,
+        limit=limit,
+        cursor=cursor,
     )
 
 
