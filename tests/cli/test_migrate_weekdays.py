@@ -63,7 +63,7 @@ def test_listing_changes_nothing(database: str) -> None:
     assert all(any(char.isdigit() for char in change["cron"].split()[-1]) for change in found)
     table = migrate(database).out
     assert "STORED: NEXT" in table
-    assert table.splitlines()[-1] == f"{len(found)} schedules; --apply changes them"
+    assert table.splitlines()[-1] == f"Schedules: {len(found)}; --apply changes them"
 
 
 def test_what_is_applied_can_be_put_back(database: str) -> None:
@@ -71,7 +71,7 @@ def test_what_is_applied_can_be_put_back(database: str) -> None:
     before, found = states(database), migrate(database, "--json").json
     ids = {change["id"] for change in found}
     applied = migrate(database, "--apply")
-    assert applied.out.splitlines()[-1] == f"{len(ids)} schedules changed; --revert --apply puts them back"
+    assert applied.out.splitlines()[-1] == f"Changed: {len(ids)}; --revert --apply puts them back"
     after = states(database)
     assert {row_id for row_id in after if after[row_id] != before[row_id]} == ids
     assert migrate(database).complaint == "no schedule fires a day late for its weekdays"
@@ -101,3 +101,12 @@ def test_a_database_that_is_not_named_right_is_status_2() -> None:
     ran = run("migrate-weekdays", DIRECT_URL="mysql://host/db")
     assert ran.status == 2
     assert "DIRECT_URL" in ran.complaint
+
+
+def test_a_database_that_was_never_served_is_status_2() -> None:
+    """What is changed would not be noticed by what keeps count of rows."""
+    url = session_server().new_database(migrated=False)
+    ran = run("migrate-weekdays", DIRECT_URL=direct_url(url))
+    session_server().drop(url)
+    assert ran.status == 2
+    assert "start `serve` once" in ran.complaint

@@ -78,12 +78,12 @@ def test_a_window_is_run_once(command: Command) -> None:
     schedule = added(command, "*/10 * * * *")
     begin = datetime.now(UTC) - timedelta(days=1)
     window = ["--from", begin.isoformat()]
-    assert command("backfill", schedule, *window, "--dry-run").out.startswith("144 due times from ")
+    assert command("backfill", schedule, *window, "--dry-run").out.endswith(": 144\n")
     assert command("runs", schedule).complaint == "no runs yet"
     first = command("backfill", schedule, *window, "--wait", "--json")
-    assert first.json | {"due": 144} == {"schedule_id": schedule, "due": 144, "added": 144, "failed": 0}
+    assert first.json == {"schedule_id": schedule, "due": 144, "added": 144, "failed": 0}
     again = command("backfill", schedule, *window, "--wait")
-    assert (again.status, again.out.partition(" due")[2]) == (0, " times, 0 of them run now\n")
+    assert (again.status, again.out) == (0, "Due times: 144; run now: 0\n")
     assert len(command("runs", schedule, "--limit", "1000", "--json").json) >= 144
 
 
@@ -91,7 +91,7 @@ def test_a_window_without_due_times_is_no_error(command: Command) -> None:
     """Nothing runs."""
     schedule = added(command)
     ran = command("backfill", schedule, "--from", "2026-01-02", "--to", "2026-01-03", "--wait")
-    assert (ran.status, ran.out) == (0, "0 due times, 0 of them run now\n")
+    assert (ran.status, ran.out) == (0, "Due times: 0; run now: 0\n")
 
 
 def test_windows_that_are_none_are_refused(command: Command) -> None:

@@ -68,6 +68,7 @@ def test_the_list_is_a_table_with_nothing_cut_where_nobody_looks(command: Comman
     everybody = command("list", "--graph", "digest", SCHEDULER_USER="").out
     assert everybody.splitlines()[0].split()[:2] == ["ID", "USER"]
     assert first in everybody
+    assert command("list", "--user", "").out == command("list", SCHEDULER_USER="").out
 
 
 def test_an_empty_list_says_so_on_the_side(command: Command) -> None:

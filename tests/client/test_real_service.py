@@ -97,6 +97,8 @@ def test_a_long_list_comes_in_pages(do: Any) -> None:
         assert len(page.schedules) == size
         found, cursor = found + [info.id for info in page.schedules], page.next_cursor
     assert (found, cursor) == (ids, None)
+    for schedule in ids:
+        do("delete_schedule", schedule, "pages")
 
 
 def test_a_schedule_can_run_once(do: Any) -> None:

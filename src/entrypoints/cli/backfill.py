@@ -64,9 +64,9 @@ def backfill(
             {"schedule_id": schedule, "due": len(due), "added": added} | ({"failed": failed} if wait else {})
         )
     elif dry_run:
-        say(f"{len(due)} due times from {first.isoformat()} to {last.isoformat()}")
+        say(f"Due times from {first.isoformat()} to {last.isoformat()}: {len(due)}")
     else:
-        say(f"{len(due)} due times, {added} of them run now" + (f", {failed} not well" if failed else ""))
+        say(f"Due times: {len(due)}; run now: {added}" + (f"; not well: {failed}" if failed else ""))
     if failed:
         raise typer.Exit(Status.WRONG)
 

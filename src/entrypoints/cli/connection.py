@@ -18,7 +18,7 @@ User = Annotated[
     str, typer.Option("--user", "-u", envvar="SCHEDULER_USER", help="Whose schedules they are.", show_default=False)
 ]
 AnyUser = Annotated[
-    str | None, typer.Option("--user", "-u", envvar="SCHEDULER_USER", help="Whose; default everybody's.")
+    str | None, typer.Option("--user", "-u", envvar="SCHEDULER_USER", help="Whose; empty for everybody's.")
 ]
 Url = Annotated[
     str | None,

@@ -24,7 +24,9 @@ class _Group(TyperGroup):
         standalone = kwargs.get("standalone_mode", True)
         try:
             status = super().main(*args, **kwargs | {"standalone_mode": False})
-        except (typer.Abort, KeyboardInterrupt):
+        except typer.Abort:
+            status = _fail("not done", Status.WRONG)
+        except KeyboardInterrupt:
             status = _fail("interrupted", Status.INTERRUPTED)
         except TyperException as error:
             status = _fail(_usage(error), Status.BAD_INPUT)

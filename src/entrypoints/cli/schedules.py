@@ -126,6 +126,7 @@ def list_(
 
     - `agpt-scheduler list --json | jq -r '.[] | select(.graph_id == "digest") | .id'`
     """
+    user = user or None  # an empty one overrides the variable
     with service(url, token) as client:
         found = _found(client, limit, _given(user_id=user, graph_id=graph, include_paused=paused or None))
     if as_json:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from entrypoints.cli.connection import AnyUser, AsJson
+from entrypoints.cli.connection import AsJson
 from entrypoints.cli.output import Column, complain, print_json, print_table, progress, say, when
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ def register(app: typer.Typer) -> None:
 
 def migrate_weekdays(
     *,
-    user: AnyUser = None,
+    user: Annotated[str | None, typer.Option("--user", "-u", help="Whose; default everybody's.")] = None,
     apply: Annotated[bool, typer.Option("--apply", help="Change them; otherwise they are only listed.")] = False,
     revert: Annotated[
         bool, typer.Option("--revert", help="Put back what --apply changed, unless its user changed it since.")
@@ -42,9 +42,11 @@ def migrate_weekdays(
     """
     from dependency_injector import providers  # noqa: PLC0415  keeps the other commands quick
 
+    from adapters.postgres import maintenance  # noqa: PLC0415
     from domain.weekdays import WeekdayChange, WeekdayMigration  # noqa: PLC0415
     from entrypoints.container import Container  # noqa: PLC0415
     from entrypoints.databases import opened  # noqa: PLC0415
+    from entrypoints.errors import StartError  # noqa: PLC0415
     from entrypoints.settings import Settings  # noqa: PLC0415
 
     async def migrate() -> tuple[list[WeekdayChange], set[str]]:
@@ -54,6 +56,10 @@ def migrate_weekdays(
             container.database_url.override(providers.Object(database_url))
             migration = WeekdayMigration(jobs=container.executions_store(), clock=container.clock(), back=revert)
             try:
+                if not (await maintenance.status(container.database())).migrated:
+                    raise StartError(
+                        f"{database_url.display} is away, or lacks our tables: start `serve` once, or see `doctor`"
+                    )
                 with progress("Reading schedules", None) as advance:
                     found = [change async for change in migration.find(user_id=user, looked_at=advance)]
                 changed: set[str] = set()
@@ -85,9 +91,9 @@ def migrate_weekdays(
     ]
     print_table(columns, [_cells(change, with_user=not user) for change in found])
     if apply:
-        say(f"{len(changed)} schedules {'put back' if revert else 'changed; --revert --apply puts them back'}")
+        say(f"Put back: {len(changed)}" if revert else f"Changed: {len(changed)}; --revert --apply puts them back")
     else:
-        say(f"{len(found)} schedules; --apply changes them")
+        say(f"Schedules: {len(found)}; --apply {'puts them back' if revert else 'changes them'}")
 
 
 def _cells(change: "WeekdayChange", *, with_user: bool) -> list[str]:

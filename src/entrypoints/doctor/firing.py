@@ -19,7 +19,7 @@ async def look_at_firing(container: Container, seen: Inspection, *, service_runs
     alive = [replica for replica, silent in seen.replicas if silent < lease]
     found = []
     if alive:
-        found.append(well("replicas", f"{len(alive)} fire: {', '.join(alive)}"))
+        found.append(well("replicas", f"Alive: {', '.join(alive)}"))
     elif service_runs:
         found.append(
             Finding("replicas", Level.NOTE, "The service answers, and no replica fires yet", "Look again.")
@@ -43,15 +43,15 @@ async def _undelivered(container: Container) -> list[Finding]:
     fresh = [record for record in dead if record.finished_at is not None and now - record.finished_at < _NEWS]
     found = []
     if held:
-        says = f"{_many(held)} runs are held, for the receiver answers as if it were the wrong one"
+        says = f"Runs that are held, for the receiver answers as if it were the wrong one: {_many(held)}"
         advice = "Set SCHEDULER_DISPATCH and its host and port right; what is held then goes out by itself."
         found.append(Finding("firings", Level.WRONG, says, advice, _shown(held)))
     if fresh:
-        says = f"{_many(fresh)} runs were given up within a day, after retries to the deadline"
+        says = f"Runs that were given up within a day, after retries to the deadline: {_many(fresh)}"
         advice = "See that the receiver is well; `agpt-scheduler run-now ID` runs a schedule again."
         found.append(Finding("firings", Level.WRONG, says, advice, _shown(fresh)))
     elif dead:
-        says = f"{_many(dead)} runs were given up more than a day ago"
+        says = f"Runs that were given up more than a day ago: {_many(dead)}"
         found.append(Finding("firings", Level.NOTE, says, "See `agpt-scheduler runs --state dead`.", _shown(dead)))
     return found or [well("firings", "None is held, and none was given up")]
 

@@ -11,25 +11,25 @@ from ports.jobs import JobStore, UnreadableReason, UnreadableRow
 _UNREADABLE = {
     UnreadableReason.QUARANTINED: (
         Level.WRONG,
-        "rows can't be read, and are neither fired nor deleted",
+        "Rows that can't be read, and are neither fired nor deleted",
         "Restore them from a backup, or delete them by SQL; a repaired row fires again by itself.",
     ),
     UnreadableReason.FOREIGN: (
         Level.NOTE,
-        "rows belong to somebody else, and are left alone",
+        "Rows of somebody else's, which are left alone",
         "If nobody else uses this table, delete them by SQL.",
     ),
 }
 _LATE = (
-    "schedules with numbers for weekdays fire a day late, as the original has it",
+    "Schedules with numbers for weekdays, which fire a day late, as the original has it",
     "See `agpt-scheduler migrate-weekdays`, which sets them right with --apply.",
 )
 _JOINED = (
-    "schedules fire when both day-of-month and day-of-week match, where standard cron takes either",
+    "Schedules that fire when both day-of-month and day-of-week match, where standard cron takes either",
     "If their users meant either, let them set the cron anew: `agpt-scheduler update ID --cron ...`.",
 )
 _OTHER = (
-    "schedules fire otherwise than their cron text says",
+    "Schedules that fire otherwise than their cron text says",
     "Somebody changed their triggers; `agpt-scheduler update ID --cron ...` makes the text count again.",
 )
 
@@ -44,7 +44,7 @@ def _left_alone(rows: Sequence[UnreadableRow]) -> Iterator[Finding]:
     for reason, (level, says, advice) in _UNREADABLE.items():
         items = tuple(f"{row.id}: {row.detail}" for row in rows if row.reason is reason)
         if items:
-            yield Finding("rows", level, f"{len(items)} {says}", advice, items)
+            yield Finding("rows", level, f"{says}: {len(items)}", advice, items)
 
 
 async def look_at_triggers(
@@ -67,6 +67,6 @@ async def look_at_triggers(
     for (says, advice), items in kinds.items():
         if items:
             level = Level.WRONG if (says, advice) == _LATE and not meant else Level.NOTE
-            yield Finding("triggers", level, f"{len(items)} {says}", advice, tuple(items))
+            yield Finding("triggers", level, f"{says}: {len(items)}", advice, tuple(items))
     if not any(kinds.values()):
         yield well("triggers", "Every schedule fires as standard cron reads its text")
