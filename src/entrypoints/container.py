@@ -19,12 +19,12 @@ from adapters.http.rpc_dispatch import RpcExecutionDispatch
 from adapters.http.webhook_dispatch import WebhookExecutionDispatch
 from adapters.memory.clock import SystemClock
 from adapters.memory.jobs import MemoryJobStore
-from adapters.postgres.census import PostgresCensus
 from adapters.postgres.database import Database
 from adapters.postgres.firings import PostgresFiringLedger
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.jobs import PostgresJobStore
 from adapters.postgres.leases import PostgresLeases
+from adapters.postgres.tables import PostgresTables
 from adapters.postgres.wakeups import PostgresWakeUps
 from adapters.record_dispatch import RecordingExecutionDispatch
 from adapters.storage.gcs import GcsExpiringFiles
@@ -49,6 +49,7 @@ from ports.firings import Firing, FiringLedger, Outcome, Retention
 from ports.jobs import JobKind, JobStore, StoreName
 from ports.leases import Leases
 from ports.notifications import Notifications
+from ports.tables import Tables
 from ports.wakeups import WakeUps
 
 
@@ -207,7 +208,7 @@ class Container(containers.DeclarativeContainer):
     ledger: providers.Provider[FiringLedger] = providers.Singleton(PostgresFiringLedger, database, clock=clock)
     leases: providers.Provider[PostgresLeases] = providers.Singleton(PostgresLeases, database, clock=clock)
     index_keeper = providers.Singleton(IndexKeeper, database)
-    census = providers.Singleton(PostgresCensus, database, clock=clock)
+    tables: providers.Provider[Tables] = providers.Singleton(PostgresTables, database, clock=clock)
     wakeups: providers.Provider[PostgresWakeUps] = providers.Singleton(
         PostgresWakeUps, database_url.provided.url, schema=database_url.provided.schema
     )

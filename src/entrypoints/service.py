@@ -227,7 +227,7 @@ class Service:
         while True:
             if self._prepared:
                 with contextlib.suppress(PortError):
-                    census = await self.container.census().take()
+                    census = await self.container.tables().census()
                     self.container.metrics().show_tables(census, await self.container.ledger().counts())
             await asyncio.sleep(_COUNT_EVERY_SECS if self._prepared else 1)
 

@@ -9,8 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from adapters.memory.clock import SystemClock
-from adapters.postgres.census import PostgresCensus
 from adapters.postgres.database import Database
+from adapters.postgres.tables import PostgresTables
 from tests.postgres import SCHEMA, plain, session_server
 from tests.running import RunningService, direct_url
 
@@ -107,7 +107,7 @@ async def test_a_census_counts_what_is_there(database: str) -> None:
             )
     connection.close()
     tables = Database(database, schema=SCHEMA)
-    census = await PostgresCensus(tables, clock=SystemClock()).take()
+    census = await PostgresTables(tables, clock=SystemClock()).census()
     await tables.aclose()
     assert (census.scheduled, census.paused, census.replicas) == (2, 1, 0)
     assert 100 <= census.overdue_secs < 1000

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from adapters.postgres.census import Census
 from entrypoints.metrics import Metrics
 from entrypoints.worker_metrics import merged
 from ports.firings import Firing, FiringState, Outcome
 from ports.jobs import UnreadableReason
+from ports.tables import Census
 
 DUE = datetime(2026, 11, 23, 9, tzinfo=UTC)
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]

@@ -42,7 +42,6 @@ def migrate_weekdays(
     """
     from dependency_injector import providers  # noqa: PLC0415  keeps the other commands quick
 
-    from adapters.postgres import maintenance  # noqa: PLC0415
     from domain.weekdays import WeekdayChange, WeekdayMigration  # noqa: PLC0415
     from entrypoints.container import Container  # noqa: PLC0415
     from entrypoints.databases import opened  # noqa: PLC0415
@@ -56,9 +55,9 @@ def migrate_weekdays(
             container.database_url.override(providers.Object(database_url))
             migration = WeekdayMigration(jobs=container.executions_store(), clock=container.clock(), back=revert)
             try:
-                if not (await maintenance.status(container.database())).migrated:
+                if not (await container.tables().inspect()).migrated:
                     raise StartError(
-                        f"{database_url.display} is away, or lacks our tables: start `serve` once, or see `doctor`"
+                        f"{database_url.display} lacks this release's tables: start `serve` once, or see `doctor`"
                     )
                 with progress("Reading schedules", None) as advance:
                     found = [change async for change in migration.find(user_id=user, looked_at=advance)]

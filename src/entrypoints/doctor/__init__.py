@@ -7,8 +7,6 @@ from datetime import UTC, datetime
 
 from dependency_injector import providers
 
-from adapters.postgres import maintenance
-from adapters.postgres.inspection import inspect
 from entrypoints.container import Container
 from entrypoints.database_url import DatabaseUrl
 from entrypoints.doctor.configuration import look_at_settings
@@ -65,9 +63,9 @@ async def _inside(
 ) -> AsyncIterator[Finding]:
     """Look at what is in the database."""
     asked = datetime.now(UTC)
-    seen = await inspect(container.database())
+    seen = await container.tables().inspect()
     yield look_at_clock(seen.now, asked, datetime.now(UTC))
-    for finding in await look_at_database(container, database_url, seen):
+    for finding in look_at_database(database_url, seen):
         yield finding
     if seen.missing_tables:
         return
@@ -78,7 +76,7 @@ async def _inside(
         dialect = container.settings().scheduler_cron_dialect
         async for finding in look_at_triggers(schedules, dialect=dialect, looked_at=looked_at):
             yield finding
-    if (await maintenance.status(container.database())).migrated:
+    if seen.migrated:
         for finding in await look_at_firing(container, seen, service_runs=service_runs):
             yield finding
 

@@ -2,11 +2,9 @@
 
 from datetime import datetime
 
-from adapters.postgres import maintenance
-from adapters.postgres.inspection import Inspection
-from entrypoints.container import Container
 from entrypoints.database_url import DatabaseUrl
 from entrypoints.doctor.findings import Finding, Level, well
+from ports.tables import Inspection
 
 _CLOCK_SECS = 2.0
 _FEW_CONNECTIONS = 5
@@ -23,8 +21,8 @@ def look_at_clock(there: datetime, before: datetime, after: datetime) -> Finding
     )
 
 
-async def look_at_database(container: Container, url: DatabaseUrl, seen: Inspection) -> list[Finding]:
-    """Look at the server and our tables in it. Raises StoreUnavailable."""
+def look_at_database(url: DatabaseUrl, seen: Inspection) -> list[Finding]:
+    """Judge the server and our tables in it."""
     found = []
     if seen.read_only:
         advice = "Point DIRECT_URL at the primary."
@@ -42,7 +40,7 @@ async def look_at_database(container: Container, url: DatabaseUrl, seen: Inspect
             " Otherwise start `serve`, which makes them."
         )
         found.append(Finding("migrations", Level.WRONG, says, advice))
-    elif not (await maintenance.status(container.database())).migrated:
+    elif not seen.migrated:
         says = "This service's own tables are missing, or of another release"
         found.append(
             Finding("migrations", Level.WRONG, says, "Start `serve` of this release: it brings them up to date.")

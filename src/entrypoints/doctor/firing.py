@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from adapters.postgres.inspection import Inspection
 from entrypoints.container import Container
 from entrypoints.doctor.findings import Finding, Level, well
 from ports.firings import FiringRecord, FiringState
+from ports.tables import Inspection
 
 _OVERDUE_SECS = 60.0
 _NEWS = timedelta(days=1)

@@ -1,16 +1,17 @@
-"""What there is in the tables, counted for metrics: in milliseconds, however long they are."""
+"""Counts and a look at the tables, for operators."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from adapters.postgres import maintenance
 from adapters.postgres.database import Database, Lane
-from adapters.postgres.names import STOCK_TABLES, Names
+from adapters.postgres.names import REPLICAS, STOCK_TABLES, Names
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
 from ports.clock import Clock
 from ports.jobs import StoreName, UnreadableReason
+from ports.tables import Census, Inspection
 
 COUNTED_EXACTLY = 100_000
 """Beyond so many rows PostgreSQL's own estimate is taken."""
@@ -27,31 +28,28 @@ _COUNT = f"""
     WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 """  # noqa: S608  texts of ours
 _QUARANTINED = "SELECT reason, count(*) FROM {quarantine} GROUP BY reason"
+_SERVER = """
+    SELECT current_setting('server_version'), clock_timestamp(),
+        pg_is_in_recovery() OR current_setting('transaction_read_only') = 'on',
+        current_setting('max_connections')::int
+            - (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend')
+"""
+_TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = %(schema)s AND tablename = ANY (%(wanted)s)"
+_REPLICAS = """
+    SELECT replica, greatest(0, extract(epoch FROM clock_timestamp() - seen_at))::float8
+    FROM {replicas} ORDER BY replica
+"""
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
-    """Rows of the execution store, system tasks included, due rows that are left alone, and living replicas.
-
-    `overdue_secs` is for how long the first readable row has been due, 0.0 when none is.
-    """
-
-    scheduled: int
-    paused: int
-    unreadable: Mapping[UnreadableReason, int]
-    replicas: int
-    overdue_secs: float
-
-
-class PostgresCensus:
-    """Takes a census of one schema."""
+class PostgresTables:
+    """The tables of one schema."""
 
     def __init__(self, database: Database, *, clock: Clock) -> None:
         self._database = database
         self._clock = clock
 
-    async def take(self) -> Census:
-        """Count. Raises StoreUnavailable."""
+    async def census(self) -> Census:
+        """Count schedules, quarantined rows and replicas."""
         store = StoreName.EXECUTION
         parameters = {
             "store": store.value,
@@ -62,12 +60,34 @@ class PostgresCensus:
         }
 
         def count(connection: Connection) -> Census:
-            return _census(connection, self._database.names, parameters)
+            return _counted(connection, self._database.names, parameters)
 
         return await self._database.run(Lane.RPC, count)
 
+    async def inspect(self) -> Inspection:
+        """Look at the server and the schema."""
+        database, stock = self._database, list(STOCK_TABLES.values())
+        parameters: dict[str, Any] = {"schema": database.schema, "wanted": [*stock, REPLICAS]}
+        migrated = (await maintenance.status(database)).migrated
 
-def _census(connection: Connection, names: Names, parameters: Mapping[str, Any]) -> Census:
+        def look(connection: Connection) -> Inspection:
+            version, now, read_only, free = connection.exec_driver_sql(_SERVER).one()
+            there = set(connection.exec_driver_sql(_TABLES, parameters).scalars())
+            found = connection.exec_driver_sql(database.names.sql(_REPLICAS)) if REPLICAS in there else ()
+            return Inspection(
+                version=version,
+                now=now,
+                read_only=read_only,
+                connections_free=free,
+                missing_tables=tuple(table for table in stock if table not in there),
+                migrated=migrated,
+                replicas=tuple((replica, silent) for replica, silent in found),
+            )
+
+        return await database.run(Lane.RPC, look)
+
+
+def _counted(connection: Connection, names: Names, parameters: Mapping[str, Any]) -> Census:
     rows, paused, replicas, overdue = connection.exec_driver_sql(
         names.sql(_COUNT, store=StoreName.EXECUTION), parameters
     ).one()
