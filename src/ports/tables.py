@@ -42,7 +42,7 @@ class Tables(Protocol):
     """The tables as a whole. Nothing is changed by looking. Both may raise StoreUnavailable."""
 
     async def census(self) -> Census:
-        """Count, in milliseconds however long the tables are: beyond 100,000 rows their number is estimated."""
+        """Count, in milliseconds however long the tables are: beyond 10,000 rows their number is estimated."""
         ...
 
     async def inspect(self) -> Inspection:

@@ -112,3 +112,22 @@ async def test_a_census_counts_what_is_there(database: str) -> None:
     assert (census.scheduled, census.paused, census.replicas) == (2, 1, 0)
     assert 100 <= census.overdue_secs < 1000
     assert sum(census.unreadable.values()) == 0
+
+
+async def test_long_tables_are_estimated(database: str) -> None:
+    """By what the last ANALYZE saw, to a few percent."""
+    connection = psycopg2.connect(plain(database))
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET agpt_scheduler.writer = 'own'")
+        cursor.execute(
+            f"INSERT INTO {SCHEMA}.apscheduler_jobs SELECT i, CASE WHEN i % 4 > 0 THEN 4e9 + i END, 'x'"
+            " FROM generate_series(1, 20000) AS i"
+        )
+        cursor.execute(f"ANALYZE {SCHEMA}.apscheduler_jobs")
+    connection.close()
+    tables = Database(database, schema=SCHEMA)
+    census = await PostgresTables(tables, clock=SystemClock()).census()
+    await tables.aclose()
+    assert census.scheduled == pytest.approx(15_000, rel=0.1)
+    assert census.paused == pytest.approx(5000, rel=0.1)
+    assert census.overdue_secs == 0

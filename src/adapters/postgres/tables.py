@@ -13,18 +13,23 @@ from ports.clock import Clock
 from ports.jobs import StoreName, UnreadableReason
 from ports.tables import Census, Inspection
 
-COUNTED_EXACTLY = 100_000
-"""Beyond so many rows PostgreSQL's own estimate is taken."""
+COUNTED_EXACTLY = 10_000
+"""Beyond so many rows PostgreSQL's own estimates are taken: of the rows, and of how many have no next run."""
 
 _COUNT = f"""
     SELECT
         CASE WHEN c.reltuples > %(exactly)s THEN c.reltuples::bigint
             ELSE (SELECT count(*) FROM (SELECT FROM {{jobs}} LIMIT %(exactly)s) AS few) END,
-        (SELECT count(*) FROM (SELECT FROM {{jobs}} WHERE next_run_time IS NULL LIMIT %(exactly)s) AS paused),
+        CASE WHEN c.reltuples > %(exactly)s THEN (c.reltuples * coalesce(s.null_frac, 0))::bigint
+            ELSE (SELECT count(*) FROM (
+                SELECT FROM {{jobs}} WHERE next_run_time IS NULL LIMIT %(exactly)s
+            ) AS paused) END,
         (SELECT count(*) FROM {{replicas}}),
         (SELECT extract(epoch FROM clock_timestamp()) - j.next_run_time FROM {{jobs}} AS j
             WHERE j.next_run_time > '-infinity'::float8 AND {NOT_QUARANTINED} ORDER BY j.next_run_time LIMIT 1)
     FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+    LEFT JOIN pg_stats AS s
+        ON s.schemaname = n.nspname AND s.tablename = c.relname AND s.attname = 'next_run_time'
     WHERE n.nspname = %(schema)s AND c.relname = %(table)s
 """  # noqa: S608  texts of ours
 _QUARANTINED = "SELECT reason, count(*) FROM {quarantine} GROUP BY reason"
