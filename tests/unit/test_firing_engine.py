@@ -351,3 +351,21 @@ def test_a_firing_outside_the_cadence_is_dispatched_at_once(simulated: Simulated
         await task
 
     simulated(scenario)
+
+
+def test_a_replica_that_stopped_is_counted_once_with_what_it_held(simulated: Simulated) -> None:
+    """One that held nothing is not: nothing was taken over from it."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        job = await house.add(due=START + timedelta(days=1))
+        for replica in ("dead", "idle"):
+            await house.leases.register(replica)
+        firing = NewFiring(job.id, job.kind, START, job.kwargs)
+        await house.ledger.record([firing], store=house.store.name, owner="dead")
+        await house.run(60)
+        assert house.ledger.replicas == {}
+        assert (house.engine.state.leases_taken_over, house.engine.state.taken_over) == (1, 1)
+        assert house.fired() == [START]
+
+    simulated(scenario)
