@@ -1,5 +1,6 @@
 """Dockerfile and compose.yaml, as far as they can be checked without a container engine."""
 
+import json
 import re
 import tomllib
 from typing import Any
@@ -72,3 +73,12 @@ def test_compose_has_a_database_and_two_replicas_on_it() -> None:
     first, last = map(int, scheduler["ports"][0].partition(":")[0].split("-"))
     assert last - first + 1 == scheduler["deploy"]["replicas"]
     assert set(compose()["volumes"]) == {"postgres"}
+
+
+def test_the_health_check_is_what_a_shell_would_run() -> None:
+    """A JSON list of words over several lines, and Python that compiles."""
+    joined = (ROOT / "Dockerfile").read_text().replace("\\\n", "")
+    (words,) = re.findall(r"^HEALTHCHECK .* CMD (\[.*\])$", joined, re.MULTILINE)
+    python, option, program = json.loads(words)
+    assert (python, option) == ("python", "-c")
+    compile(program, "Dockerfile", "exec")

@@ -1,54 +1,37 @@
-"""`add`, `list`, `show`, `update`, `pause`, `resume`, `delete`: schedules, over RPC."""
+"""`add`, `list`, `show`, `update`: schedules, over RPC."""
 
 import json
-from collections.abc import Callable, Sequence
-from functools import partial
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from domain.models import GraphExecutionJobInfo
+from entrypoints.cli.arguments import (
+    TIMING,
+    At,
+    Credentials,
+    Cron,
+    End,
+    Input,
+    Inputs,
+    Jitter,
+    Start,
+    Timezone,
+    given,
+    inputs_of,
+    json_object,
+)
 from entrypoints.cli.connection import AnyUser, AsJson, ScheduleId, Token, Url, User, service
-from entrypoints.cli.output import Column, complain, each, plain, print_facts, print_json, print_table, say, when
-from entrypoints.cli.statuses import Status, explained
-from entrypoints.client import UNSET, SchedulerClientError, SyncSchedulerClient
+from entrypoints.cli.output import Column, complain, plain, print_facts, print_json, print_table, say, when
+from entrypoints.client import SyncSchedulerClient
 
 _SHOWN_RUNS = 3
 _PAGE = 1000
-_TIMING = "Timing"
-
-ScheduleIds = Annotated[list[str], typer.Argument(help="The ids of schedules.", show_default=False)]
-Cron = Annotated[
-    str | None,
-    typer.Option("--cron", "-c", help="Five crontab fields, or @daily and its like.", rich_help_panel=_TIMING),
-]
-At = Annotated[
-    str | None, typer.Option(help="Instead of --cron: run once, then (ISO 8601).", rich_help_panel=_TIMING)
-]
-Timezone = Annotated[
-    str | None, typer.Option("--timezone", "-z", help="IANA zone; default the service's.", rich_help_panel=_TIMING)
-]
-Start = Annotated[str | None, typer.Option(help="Don't run before (ISO 8601).", rich_help_panel=_TIMING)]
-End = Annotated[str | None, typer.Option(help="Don't run after (ISO 8601).", rich_help_panel=_TIMING)]
-Jitter = Annotated[
-    int | None,
-    typer.Option(min=0, help="Run up to so many seconds late, always the same.", rich_help_panel=_TIMING),
-]
-Input = Annotated[
-    list[str] | None,
-    typer.Option("--input", "-i", metavar="KEY=VALUE", help="One input; a value that is JSON is taken as that."),
-]
-Inputs = Annotated[str | None, typer.Option(metavar="JSON|@FILE", help="All inputs, as a JSON object.")]
-Credentials = Annotated[
-    str | None,
-    typer.Option(metavar="JSON|@FILE", help="Which credentials each input takes: id, provider, type, title."),
-]
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands."""
-    for command in (add, list_, show, update, pause, resume, delete):
+    for command in (add, list_, show, update):
         app.command(command.__name__.rstrip("_"))(command)
 
 
@@ -86,24 +69,24 @@ def add(
     """
     if (cron is None) == (at is None):
         raise typer.BadParameter("either --cron or --at is needed, and not both")
-    given = {
-        "cron": cron,
-        "run_at": at,
-        "user_timezone": timezone,
-        "start_at": start,
-        "end_at": end,
-        "jitter_secs": jitter,
-        "name": name,
-        "schedule_id": schedule_id,
-    }
+    chosen = given(
+        cron=cron,
+        run_at=at,
+        user_timezone=timezone,
+        start_at=start,
+        end_at=end,
+        jitter_secs=jitter,
+        name=name,
+        schedule_id=schedule_id,
+    )
     with service(url, token) as client:
         added = client.add_execution_schedule(
             user,
             graph,
             version,
-            input_data=_inputs(input_, inputs) or {},
-            input_credentials=_object(credentials, "--credentials") or {},
-            **{key: value for key, value in given.items() if value is not None},  # type: ignore[arg-type]
+            input_data=inputs_of(input_, inputs) or {},
+            input_credentials=json_object(credentials, "--credentials") or {},
+            **chosen,
         )
         _present(client, added, f"Added {added.id}", as_json=as_json)
 
@@ -128,7 +111,7 @@ def list_(
     """
     user = user or None  # an empty one overrides the variable
     with service(url, token) as client:
-        found = _found(client, limit, _given(user_id=user, graph_id=graph, include_paused=paused or None))
+        found = _found(client, limit, given(user_id=user, graph_id=graph, include_paused=paused or None))
     if as_json:
         print_json(found)
         return
@@ -200,9 +183,9 @@ def update(
     end: End = None,
     jitter: Jitter = None,
     no_start: Annotated[
-        bool, typer.Option("--no-start", help="Take the start away.", rich_help_panel=_TIMING)
+        bool, typer.Option("--no-start", help="Take the start away.", rich_help_panel=TIMING)
     ] = False,
-    no_end: Annotated[bool, typer.Option("--no-end", help="Take the end away.", rich_help_panel=_TIMING)] = False,
+    no_end: Annotated[bool, typer.Option("--no-end", help="Take the end away.", rich_help_panel=TIMING)] = False,
     version: Annotated[int | None, typer.Option("--graph-version", "-g", help="The graph's version.")] = None,
     name: Annotated[str | None, typer.Option("--name", "-n", help="Shown to the user.")] = None,
     input_: Input = None,
@@ -220,7 +203,7 @@ def update(
 
     - `agpt-scheduler update $ID -u me -i topic=sports --no-end`
     """
-    changes = _given(
+    changes = given(
         cron=cron,
         run_at=at,
         user_timezone=timezone,
@@ -229,74 +212,21 @@ def update(
         jitter_secs=jitter or None,
         name=name,
         graph_version=version,
-        input_credentials=_object(credentials, "--credentials"),
+        input_credentials=json_object(credentials, "--credentials"),
     )
     taken_away = {"start_at": no_start, "end_at": no_end, "jitter_secs": jitter == 0}
     changes |= {bound: None for bound, gone in taken_away.items() if gone}
     with service(url, token) as client:
-        new_inputs = _inputs(input_, inputs)
+        new_inputs = inputs_of(input_, inputs)
         if new_inputs is not None and inputs is None:
             new_inputs = client.get_schedule(schedule, user).input_data | new_inputs
-        changes |= _given(input_data=new_inputs)
+        changes |= given(input_data=new_inputs)
         if not changes:
             raise typer.BadParameter("nothing to change")
         changed = client.update_schedule(schedule, user, **changes)
         _present(
             client, changed, f"{'Changed' if changed.changed else 'Nothing new in'} {schedule}", as_json=as_json
         )
-
-
-def pause(
-    schedules: ScheduleIds,
-    user: User,
-    *,
-    reason: Annotated[str | None, typer.Option("--reason", "-r", help="Shown with the schedule.")] = None,
-    by: Annotated[str | None, typer.Option(help="Who pauses it; default the user.")] = None,
-    url: Url = None,
-    token: Token = None,
-    as_json: AsJson = False,
-) -> None:
-    """Keep schedules from running until they are resumed; what waits to run is cancelled.
-
-    **Example**: `agpt-scheduler pause $ID -u me --reason Holidays`
-    """
-    with service(url, token) as client:
-        call = partial(client.pause_schedule, user_id=user, **_given(reason=reason, by=by))
-        _with_each(schedules, "Pausing", call, _changed("Paused", "was paused already"), as_json=as_json)
-
-
-def resume(
-    schedules: ScheduleIds,
-    user: User,
-    *,
-    url: Url = None,
-    token: Token = None,
-    as_json: AsJson = False,
-) -> None:
-    """Let paused schedules run again, from their next time on; what they missed does not run (see `backfill`).
-
-    **Example**: `agpt-scheduler resume $ID -u me`
-    """
-    with service(url, token) as client:
-        call = partial(client.resume_schedule, user_id=user)
-        _with_each(schedules, "Resuming", call, _changed("Resumed", "was not paused"), as_json=as_json)
-
-
-def delete(
-    schedules: ScheduleIds,
-    user: User,
-    *,
-    url: Url = None,
-    token: Token = None,
-    as_json: AsJson = False,
-) -> None:
-    """Delete schedules; their history stays.
-
-    **Example**: `agpt-scheduler list -u me --all --json | jq -r '.[].id' | xargs agpt-scheduler delete -u me`
-    """
-    with service(url, token) as client:
-        call = partial(client.delete_schedule, user_id=user)
-        _with_each(schedules, "Deleting", call, lambda info: f"Deleted {info.id} ({info.name})", as_json=as_json)
 
 
 def _found(client: SyncSchedulerClient, limit: int | None, which: dict[str, Any]) -> list[GraphExecutionJobInfo]:
@@ -312,43 +242,6 @@ def _found(client: SyncSchedulerClient, limit: int | None, which: dict[str, Any]
         if cursor is None:
             break
     return found
-
-
-def _with_each(
-    ids: Sequence[str],
-    what: str,
-    call: Callable[[str], GraphExecutionJobInfo],
-    tell: Callable[[Any], str],
-    *,
-    as_json: bool,
-) -> None:
-    """Call for each schedule; one that is refused keeps none of the others, and decides the status."""
-    done: list[GraphExecutionJobInfo] = []
-    statuses: list[Status] = []
-    for schedule in each(ids, what):
-        try:
-            done.append(call(schedule))
-        except SchedulerClientError as error:
-            message, status = explained(error)
-            if status is Status.UNREACHABLE:
-                raise
-            complain(message if schedule in message else f"{schedule}: {message}")
-            statuses.append(status)
-        else:
-            if not as_json:
-                say(tell(done[-1]))
-    if as_json:
-        print_json(done)
-    if statuses:
-        raise typer.Exit(statuses[0])
-
-
-def _changed(done: str, otherwise: str) -> Callable[[Any], str]:
-    def tell(info: Any) -> str:
-        coming = f"; next run {when(info.next_run_time)}" if info.next_run_time else ""
-        return f"{done} {info.id}{coming}" if info.changed else f"{info.id} {otherwise}{coming}"
-
-    return tell
 
 
 def _present(client: SyncSchedulerClient, info: GraphExecutionJobInfo, title: str, *, as_json: bool) -> None:
@@ -382,39 +275,3 @@ def _pause(info: GraphExecutionJobInfo) -> str | None:
         f"by {info.paused_by}" if info.paused_by else "",
     ]
     return ", ".join(part for part in (*said, info.paused_reason) if part) or "yes"
-
-
-def _given(**arguments: Any) -> dict[str, Any]:
-    """Return the arguments that were given."""
-    return {name: value for name, value in arguments.items() if value is not None and value is not UNSET}
-
-
-def _inputs(pairs: Sequence[str] | None, whole: str | None) -> dict[str, Any] | None:
-    """Return the inputs that were given, None for none: those of `--inputs`, and over them each `--input`."""
-    if not pairs and whole is None:
-        return None
-    found = _object(whole, "--inputs") or {}
-    for pair in pairs or ():
-        key, equals, value = pair.partition("=")
-        if not (key and equals):
-            raise typer.BadParameter(f"{pair!r} is not KEY=VALUE")
-        try:
-            found[key] = json.loads(value)
-        except ValueError:
-            found[key] = value
-    return found
-
-
-def _object(text: str | None, option: str) -> dict[str, Any] | None:
-    """Return a JSON object, given as text or as the file that holds it."""
-    if text is None:
-        return None
-    try:
-        found = json.loads(Path(text[1:]).read_text(encoding="utf-8") if text.startswith("@") else text)
-    except OSError as error:
-        raise typer.BadParameter(f"{option}: {error}") from None
-    except ValueError as error:
-        raise typer.BadParameter(f"{option} is not JSON: {error}") from None
-    if not isinstance(found, dict):
-        raise typer.BadParameter(f"{option} is not a JSON object")
-    return found
