@@ -5,7 +5,6 @@ statement moves the rows on and records their firings: it writes the column, and
 that say when the job runs next. Everything else in the pickle stays as whoever wrote it left it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from adapters.postgres.job_index import MATCHES, KnownTriggers
 from adapters.postgres.job_rows import timestamp
 from adapters.postgres.literals import array, element, joined
 from adapters.postgres.names import Names
+from adapters.postgres.payloads import JsonPayload
 from adapters.postgres.planned import Planned
 from ports.firings import Firing
 from ports.jobs import Advance, Job, StoreName
@@ -199,7 +199,7 @@ class PatchedClaims:
                 kind=kind,
                 scheduled_at=move.advance.scheduled_at,
                 claimed_at=claimed_at,
-                payload=json.loads(bytes(payload)),
+                payload=JsonPayload(bytes(payload)),
                 coalesced=move.advance.coalesced,
             )
             for row_id, kind, payload, move in ready
