@@ -1,6 +1,5 @@
 """Rows of `scheduler_firings`: written by claims, cancelled with their job, read as records."""
 
-import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 from adapters.postgres.job_index import payload_bytes
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key, unescaped
+from adapters.postgres.payloads import JsonPayload
 from ports.firings import Firing, FiringRecord, FiringState, NewFiring
 
 FIRING = "f.id, f.store, f.job_id, f.kind, f.scheduled_at, f.claimed_at, f.payload, f.attempts, f.coalesced"
@@ -167,7 +167,7 @@ def to_firing(row: Sequence[Any]) -> Firing:
         kind=row[3],
         scheduled_at=row[4],
         claimed_at=row[5],
-        payload={} if row[6] is None else json.loads(bytes(row[6])),
+        payload={} if row[6] is None else JsonPayload(bytes(row[6])),
         attempts=row[7],
         coalesced=row[8],
     )
