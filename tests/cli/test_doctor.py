@@ -14,6 +14,8 @@ import pytest
 
 from entrypoints.doctor.database import look_at_clock
 from entrypoints.doctor.findings import Level
+from entrypoints.doctor.neighbours import look_at_neighbours
+from entrypoints.settings import Settings
 from tests.cli.conftest import Ran, run
 from tests.client.scripted import ScriptedServer, answer, unused_url
 from tests.postgres import SCHEMA, Server, plain, session_server
@@ -166,6 +168,33 @@ def test_a_neighbour_that_is_away_is_wrong(world: World, name: str) -> None:
     finding = world.found("--quick", SCHEDULER_DISPATCH="rpc", **{variable: port(unused_url())})[name, "wrong"]
     assert "can't be reached" in finding["says"]
     assert f"{name.upper()}_HOST" in finding["advice"]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings"),
+    [
+        ("ExecutionManager", {"SCHEDULER_DISPATCH": "rpc"}),
+        ("REST API", {"SCHEDULER_DISPATCH": "rest", "SUPABASE_JWT_SECRET": "s" * 40}),
+        (
+            "webhook",
+            {"SCHEDULER_DISPATCH": "webhook:{url}/x", "SCHEDULER_WEBHOOK_SECRET": "whsec_c2VjcmV0c2VjcmV0"},
+        ),
+    ],
+)
+async def test_without_a_platform_only_the_receiver_must_be_there(
+    monkeypatch: pytest.MonkeyPatch, name: str, settings: dict[str, str]
+) -> None:
+    """In the embedded mode, where nobody expects the other neighbours."""
+    url = unused_url()
+    ports = dict.fromkeys(
+        ("EXECUTION_MANAGER_PORT", "AGENT_API_PORT", "DATABASE_API_PORT", "NOTIFICATION_SERVICE_PORT"), port(url)
+    )
+    for variable, value in (settings | ports).items():
+        monkeypatch.setenv(variable, value.format(url=url))
+    looks = {look.what: look for look in await look_at_neighbours(Settings.load())}
+    assert set(looks) == {"DatabaseManager", "NotificationManager", name}
+    assert not any(look.well for look in looks.values())
+    assert [what for what, look in looks.items() if look.receiver] == [name]
 
 
 def test_a_neighbour_that_is_ill_is_wrong(world: World) -> None:

@@ -36,8 +36,8 @@ async def examine(
     for look in service:
         yield _finding(look, Level.WRONG if look.reached else Level.NOTE)
     for look in await look_at_neighbours(settings):
-        # Who tries the service out has no platform around it.
-        yield _finding(look, Level.NOTE if settings.embedded else Level.WRONG)
+        # Who tries the service out has no platform around it, but means the receiver that they chose.
+        yield _finding(look, Level.NOTE if settings.embedded and not look.receiver else Level.WRONG)
     container = Container(settings=providers.Object(settings))
     container.database_url.override(providers.Object(database_url))
     try:

@@ -16,13 +16,17 @@ _PATIENCE_SECS = 3.0
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a look at a service found: whether it is `well`, and if not, whether it was `reached` at least."""
+    """What a look at a service found: whether it is `well`, and if not, whether it was `reached` at least.
+
+    `receiver` says that it is who gets the executions.
+    """
 
     what: str
     says: str
     well: bool
     reached: bool
     advice: str | None = None
+    receiver: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +38,7 @@ class _Neighbour:
     without: str
     variable: str
     has_health: bool
+    receiver: bool = False
 
 
 async def look_at_service(url: str) -> list[Look]:
@@ -92,13 +97,14 @@ def _neighbours(settings: Settings) -> Iterator[_Neighbour]:
     if receiver.kind is ReceiverKind.RPC:
         variable = f"{settings.scheduler_rpc_service.upper()}_HOST"
         url = URL(settings.rpc_receiver_url()).origin()
-        yield _Neighbour(settings.scheduler_rpc_service, url, without, variable, has_health=True)
+        yield _Neighbour(settings.scheduler_rpc_service, url, without, variable, has_health=True, receiver=True)
     elif receiver.kind is ReceiverKind.REST:
-        yield _Neighbour(
-            "REST API", URL(settings.rest_receiver_url()), without, "AGENTSERVER_HOST", has_health=False
-        )
+        url, variable = URL(settings.rest_receiver_url()), "AGENTSERVER_HOST"
+        yield _Neighbour("REST API", url, without, variable, has_health=False, receiver=True)
     elif receiver.kind is ReceiverKind.WEBHOOK:
-        yield _Neighbour("webhook", URL(receiver.target).origin(), without, variable, has_health=False)
+        yield _Neighbour(
+            "webhook", URL(receiver.target).origin(), without, variable, has_health=False, receiver=True
+        )
 
 
 async def _look_at(neighbour: _Neighbour) -> Look:
@@ -110,18 +116,17 @@ async def _look_at(neighbour: _Neighbour) -> Look:
         writer.close()
     except (OSError, TimeoutError) as error:
         says = f"{url} can't be reached: {str(error) or 'no answer in time'}"
-        return Look(name, says, well=False, reached=False, advice=advice)
+        return Look(name, says, well=False, reached=False, advice=advice, receiver=neighbour.receiver)
     if neighbour.has_health:
         try:
             async with httpx.AsyncClient(timeout=_PATIENCE_SECS, trust_env=False) as client:
-                status = (
-                    await client.post(f"{url}/health_check".replace("//health", "/health"), json={})
-                ).status_code
+                status = (await client.post(str(url / "health_check"), json={})).status_code
         except httpx.HTTPError as error:
             status = 0
             says = f"{url} does not answer /health_check: {error or type(error).__name__}"
         else:
             says = f"{url} answers {status} to /health_check"
         if status != HTTPStatus.OK:
-            return Look(name, says, well=False, reached=True, advice=f"See its log; meanwhile {neighbour.without}.")
+            advice = f"See its log; meanwhile {neighbour.without}."
+            return Look(name, says, well=False, reached=True, advice=advice, receiver=neighbour.receiver)
     return Look(name, f"Reached at {url}", well=True, reached=True)
