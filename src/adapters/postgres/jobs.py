@@ -7,7 +7,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode
 from adapters.postgres.claims import ClaimTransaction
 from adapters.postgres.combined import Combined
 from adapters.postgres.database import Database, Lane
@@ -134,10 +133,9 @@ class PostgresJobStore:
         )
         async with aclosing(pages):
             async for page in pages:
-                for row_id, state, next_run_time in page:
+                for job in page:
                     if count == limit:
                         return
-                    job = decode(row_id, state, next_run_time)
                     if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
                         continue
                     if job.next_run_at is not None and job.next_run_at < movable_until:
@@ -168,8 +166,7 @@ class PostgresJobStore:
     async def unreadable(self) -> AsyncIterator[UnreadableRow]:
         """Yield every row that is left alone."""
         async for page in self._listing.pages(paused=True, after=None):
-            for row_id, state, next_run_time in page:
-                found = decode(row_id, state, next_run_time)
+            for found in page:
                 if isinstance(found, UnreadableRow):
                     yield found
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode, next_run_bytes
+from adapters.apscheduler.job_state import next_run_bytes
 from adapters.apscheduler.triggers import own_zone
 from adapters.postgres.job_index import MATCHES, KnownTriggers
 from adapters.postgres.job_rows import timestamp
@@ -21,7 +21,7 @@ from adapters.postgres.names import Names
 from adapters.postgres.payloads import JsonPayload
 from adapters.postgres.planned import Planned
 from ports.firings import Firing
-from ports.jobs import Advance, Job, StoreName
+from ports.jobs import Advance, StoreName
 
 # The digest is looked at outside of the part that locks: in a WHERE there the planner would reckon it for every
 # row that is due, not for those within the limit.
@@ -106,7 +106,7 @@ class PatchedClaims:
         self._store = store
         self._due = names.sql(_DUE_INDEXED.replace("{due}", due.strip()), store=store)
         self._states, self._patch = (names.sql(text, store=store) for text in (_STATES, _PATCH))
-        self._triggers = KnownTriggers()
+        self._triggers = KnownTriggers(names)
 
     def claim(
         self,
@@ -119,7 +119,7 @@ class PatchedClaims:
     ) -> Patched:
         """Lock due rows, move on those that the index describes, and record their firings."""
         rows = connection.exec_driver_sql(self._due, due).all()
-        self._learn(connection, rows)
+        self._triggers.learn(connection, ((row[0], row[3]) for row in rows if row[3] is not None))
         ready: list[tuple[str, str, Any, _Move]] = []
         others: list[tuple[str, float, bytes, str]] = []
         stateless: list[str] = []
@@ -146,20 +146,6 @@ class PatchedClaims:
             taken=len(ready),
             run_out=[row_id for row_id, _, _, move in ready if move.advance.next_run_at is None],
         )
-
-    def _learn(self, connection: Connection, rows: Sequence[Any]) -> None:
-        """Read each trigger that was not met before from one of its rows."""
-        unmet = {key: row_id for row_id, _, _, key, _, _, _ in rows if key is not None and not self._knows(key)}
-        if not unmet:
-            return
-        keys = {row_id: key for key, row_id in unmet.items()}
-        for row_id, time, state, _ in connection.exec_driver_sql(self._states, {"ids": array(keys)}):
-            job = decode(row_id, bytes(state), time)
-            if isinstance(job, Job):
-                self._triggers.learn(keys[row_id], job.trigger)
-
-    def _knows(self, key: str) -> bool:
-        return self._triggers.get(key) is not None
 
     def _move(self, key: str, time: float, planned: Planned) -> _Move | None:
         """Return what happens to such rows, None for what has to be decoded."""

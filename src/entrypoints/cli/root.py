@@ -64,9 +64,8 @@ def _usage(error: TyperException) -> str:
     context = getattr(error, "ctx", None)
     if context is None:
         return said
-    return (
-        f"{said[:1].lower()}{said[1:]} (see {context.command_path.replace('__main__.py', 'agpt-scheduler')} --help)"
-    )
+    command = context.command_path.replace("python -m entrypoints", "agpt-scheduler")
+    return f"{said} (see {command} --help)"
 
 
 app = typer.Typer(
