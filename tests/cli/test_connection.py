@@ -13,7 +13,7 @@ from tests.cli.conftest import run, start
 from tests.client.scripted import ScriptedServer, answer, unused_url
 from tests.running import ROOT, RunningService
 
-LISTING = ("list", "--json")
+LISTING = ("list", "--json", "--user", "nobody")
 
 
 def test_the_platforms_variables_name_the_service(service: RunningService, tmp_path: Path) -> None:
