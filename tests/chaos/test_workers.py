@@ -118,7 +118,7 @@ def test_workers_of_a_dead_parent_end_by_themselves(start: Start, database: str,
 def test_workers_that_can_not_start_end_the_service(tmp_path: Path, database: str) -> None:
     """A receiver that does not exist is not tried over and over: one look, and the reason."""
     settings = {"DIRECT_URL": direct_url(database), "SCHEDULER_DISPATCH": "python:nowhere:nothing"}
-    with pytest.raises(AssertionError, match="it did not start: agpt-scheduler: .* can't import nowhere"):
+    with pytest.raises(AssertionError, match=r"it did not start: agpt-scheduler: .* can't import nowhere"):
         RunningService(tmp_path, settings, *TWO)
 
 
