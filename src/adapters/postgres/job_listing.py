@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
@@ -17,6 +17,8 @@ from adapters.postgres.names import hash_key
 from ports.jobs import Job, Position, StoreName, UnreadableRow
 
 _PAGE = 500
+_MANY = 50_000  # ids that are read at once
+_T = TypeVar("_T")
 # Ids are compared by code point, as Python does, whatever the database's own collation.
 _SCHEDULED = """
     FROM {jobs} WHERE next_run_time >= %(time)s AND (next_run_time > %(time)s OR id COLLATE "C" > %(id)s)
@@ -38,6 +40,12 @@ _MATCHING = """
         OR (next_run_time IS NULL AND (%(time)s::float8 IS NOT NULL OR id COLLATE "C" > %(id)s))
     ) ORDER BY next_run_time NULLS LAST, id COLLATE "C"
 """
+_DUE_TOGETHER = """
+    SELECT id FROM {jobs}
+    WHERE CASE WHEN %(time)s::float8 IS NULL THEN next_run_time IS NULL ELSE next_run_time = %(time)s END
+        AND id COLLATE "C" > %(id)s ORDER BY id COLLATE "C" LIMIT %(size)s
+"""
+_BEHIND_EVERY_ID = "\U0010ffff" * 191
 _BY_ID = "FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 # The pickle is sent only of rows that the index does not describe.
 _ROWS = f"""
@@ -58,10 +66,11 @@ _STATES = "SELECT id, next_run_time, job_state FROM {jobs} WHERE id = ANY (%(ids
 
 @dataclass(frozen=True, slots=True)
 class _Rows:
-    """A page: its jobs, how many rows it has, and the due time and id of the last."""
+    """A page: its jobs, how many rows it has, when the first is due, and the due time and id of the last."""
 
     jobs: Sequence[Job | UnreadableRow]
     count: int
+    first_time: float | None
     last: tuple[float | None, str]
 
 
@@ -80,7 +89,7 @@ class JobListing:
             for text in (_SCHEDULED, _PAUSED, f"{_MATCHING} LIMIT %(size)s", _BY_ID)
         )
         self._ids = names.sql(f"SELECT id {_MATCHING}", store=store)
-        self._states = names.sql(_STATES, store=store)
+        self._due_together, self._states = (names.sql(text, store=store) for text in (_DUE_TOGETHER, _STATES))
         self._is_complete = names.sql("SELECT complete FROM {index_state}")
 
     async def pages(
@@ -102,8 +111,8 @@ class JobListing:
             pages = self._all(start, paused=paused, size=size)
         else:
             pages = self._matching(start, _keys(user_id, graph_id), paused=paused, size=size)
-        async with aclosing(pages):
-            async for page in pages:
+        async with aclosing(_read_ahead(pages)) as read:
+            async for page in read:
                 yield page
 
     async def _index_is_complete(self) -> bool:
@@ -117,25 +126,38 @@ class JobListing:
     async def _all(
         self, start: tuple[float | None, str], *, paused: bool, size: int
     ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
-        """Yield page after page. While the reader is at one, the next is read already."""
-        place: tuple[float | None, str] | None = start
-        reading = asyncio.create_task(self._page(start, size))
-        try:
-            while place is not None:
-                rows = await reading
-                paused_ones = (None, "") if paused and place[0] is not None else None
-                place = rows.last if rows.count == size else paused_ones
-                if place is not None:
-                    reading = asyncio.create_task(self._page(place, size))
-                    await asyncio.sleep(0)  # for a reader that never waits keeps the task from its start
-                yield rows.jobs
-        finally:
-            reading.cancel()
+        time, last_id = start
+        while True:
+            statement = self._paused if time is None else self._scheduled
+            rows = await self._rows(statement, {"time": time, "id": last_id, "size": size})
+            yield rows.jobs
+            if rows.count == size:
+                time, last_id = rows.last
+                if size == _PAGE and rows.first_time == time:
+                    # Very many are due at once, and finding each page of them would sort them all again.
+                    async for jobs in self._due_at(time, last_id):
+                        yield jobs
+                    last_id = _BEHIND_EVERY_ID
+            elif paused and time is not None:
+                time, last_id = None, ""
+            else:
+                return
 
-    async def _page(self, place: tuple[float | None, str], size: int) -> "_Rows":
-        time, last_id = place
-        statement = self._paused if time is None else self._scheduled
-        return await self._rows(statement, {"time": time, "id": last_id, "size": size})
+    async def _due_at(
+        self, time: float | None, last_id: str
+    ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
+        """Yield pages of the rest of those that are due at one time, or paused."""
+        ids = [last_id] * _MANY
+        while len(ids) == _MANY:
+            ids = await self._read_ids(self._due_together, {"time": time, "id": ids[-1], "size": _MANY})
+            async for jobs in self._by_ids(ids):
+                yield jobs
+
+    async def _by_ids(self, ids: Sequence[str]) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
+        for begin in range(0, len(ids), _PAGE):
+            page = ids[begin : begin + _PAGE]
+            found = {job.id: job for job in (await self._rows(self._by_id, {"ids": array(page)})).jobs}
+            yield [found[row_id] for row_id in page if row_id in found]
 
     async def _matching(
         self, start: tuple[float | None, str], keys: dict[str, int | None], *, paused: bool, size: int
@@ -148,11 +170,9 @@ class JobListing:
             return
         # Longer than most lists are: the ids of the rest at once, since to find them costs as much each time.
         time, last_id = rows.last
-        rest = await self._read_ids(parameters | {"time": time, "id": last_id})
-        for begin in range(0, len(rest), _PAGE):
-            ids = rest[begin : begin + _PAGE]
-            found = {job.id: job for job in (await self._rows(self._by_id, {"ids": array(ids)})).jobs}
-            yield [found[row_id] for row_id in ids if row_id in found]
+        rest = await self._read_ids(self._ids, parameters | {"time": time, "id": last_id})
+        async for jobs in self._by_ids(rest):
+            yield jobs
 
     async def _rows(self, statement: str, parameters: dict[str, Any]) -> "_Rows":
         def read(connection: Connection) -> _Rows:
@@ -166,7 +186,8 @@ class JobListing:
                 decoded = {row_id: decode(row_id, bytes(state), time) for row_id, time, state in states}
                 jobs = [decoded.get(row[0]) if job is None else job for row, job in zip(found, jobs, strict=True)]
             last = (found[-1][1], found[-1][0]) if found else (None, "")
-            return _Rows([job for job in jobs if job is not None], len(found), last)
+            first_time = found[0][1] if found else None
+            return _Rows([job for job in jobs if job is not None], len(found), first_time, last)
 
         return await self._database.run_statement(Lane.RPC, read)
 
@@ -178,11 +199,29 @@ class JobListing:
         trigger = self._triggers.get(key)
         return None if trigger is None else job_of(row_id, time, (kind, name, options, bytes(payload)), trigger)
 
-    async def _read_ids(self, parameters: dict[str, Any]) -> list[str]:
+    async def _read_ids(self, statement: str, parameters: dict[str, Any]) -> list[str]:
         def read(connection: Connection) -> list[str]:
-            return list(connection.exec_driver_sql(self._ids, parameters).scalars())
+            return list(connection.exec_driver_sql(statement, parameters).scalars())
 
         return await self._database.run_statement(Lane.RPC, read)
+
+
+async def _read_ahead(pages: AsyncGenerator[_T, None]) -> AsyncGenerator[_T, None]:
+    """Yield what `pages` does; while the reader is at one page, the next is read already."""
+
+    async def next_page() -> _T | None:
+        return await anext(pages, None)
+
+    reading = asyncio.create_task(next_page())
+    try:
+        while (page := await reading) is not None:
+            reading = asyncio.create_task(next_page())
+            await asyncio.sleep(0)  # for a reader that never waits keeps the task from its start
+            yield page
+    finally:
+        reading.cancel()
+        await asyncio.gather(reading, return_exceptions=True)
+        await pages.aclose()
 
 
 def _keys(user_id: str | None, graph_id: str | None) -> dict[str, int | None]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import uuid
 
 from ports.jobs import StoreName
@@ -52,6 +53,10 @@ def qualified(schema: str, table: str) -> str:
     return f'"{quoted}".{table}'
 
 
+_PLAIN = re.compile(r"[ !#-\[\]-~]*", re.ASCII).fullmatch
+"""Matches what JSON writes as it is."""
+
+
 def job_key(store: str, job_id: str) -> str:
     """Return the 128 bits by which firings know their job, as a UUID's text.
 
@@ -80,8 +85,8 @@ def storable(job_id: str) -> bool:
 
 def escaped(text: str | None) -> str | None:
     r"""Return text of outside origin as PostgreSQL can hold it: as within JSON, `\u0000` and all."""
-    if text is None:
-        return None
+    if text is None or _PLAIN(text):
+        return text
     return json.dumps(text, ensure_ascii=False)[1:-1].encode("utf-8", "backslashreplace").decode()
 
 
