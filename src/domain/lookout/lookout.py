@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -49,10 +49,11 @@ class Search:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """A schedule, what its trigger means, and the latest of its firings."""
+    """A schedule, what its trigger means, its next run in its own zone, and the latest of its firings."""
 
     info: GraphExecutionJobInfo
     meaning: str
+    next_run_at: datetime | None
     last: FiringRecord | None = None
 
 
@@ -100,7 +101,7 @@ class Lookout:
         self._overview = overview
         self._clock = clock
         self.coming: Figure[ComingLoad] = Figure(
-            lambda: coming_load(overview, clock.now()), clock=clock, fresh_secs=30
+            lambda: coming_load(overview, clock.now()), clock=clock, fresh_secs=3
         )
         self.recent: Figure[Recent] = Figure(lambda: recent(overview, clock.now()), clock=clock, fresh_secs=5)
         self.standing: Figure[Standing] = Figure(self._standing, clock=clock, fresh_secs=2)
@@ -161,7 +162,7 @@ class Lookout:
         else:
             page = await self._listed(search, after, limit)
         latest = await self._overview.latest([seen.info.id for seen in page.items])
-        items = [Seen(seen.info, seen.meaning, latest.get(seen.info.id)) for seen in page.items]
+        items = [replace(seen, last=latest.get(seen.info.id)) for seen in page.items]
         return SeenPage(items, page.after, page.partial)
 
     async def _by_id(self, search: Search) -> SeenPage:
@@ -238,7 +239,7 @@ def _args(job: Job) -> GraphExecutionJobArgs | None:
 def _seen(job: Job, last: FiringRecord | None = None) -> Seen:
     args = _args(job)
     assert args is not None, "a schedule, as those who ask have made sure of"
-    return Seen(GraphExecutionJobInfo.from_job(args, job), describe(job.trigger), last)
+    return Seen(GraphExecutionJobInfo.from_job(args, job), describe(job.trigger), job.next_run_at, last)
 
 
 def _matches(job: Job, search: Search) -> bool:

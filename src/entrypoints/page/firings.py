@@ -51,6 +51,7 @@ async def list_firings(
         "firings",
         visitor,
         records=records,
+        whose=True,
         chosen=chosen,
         older=older,
         first_page=before is None,

@@ -42,7 +42,7 @@ class LiveFirings:
                 except StoreUnavailable:
                     found = shown or ()
                 if found != shown:
-                    rows = self._env.get_template("_firing_rows.html").render(records=found)
+                    rows = self._env.get_template("_firing_rows.html").render(records=found, whose=True)
                     newest = 0 if not shown else shown[0].id
                     fresh = sum(record.id > newest for record in found) if shown is not None else 0
                     shown = found

@@ -69,6 +69,7 @@ async def show_schedule(
         runs=marked_runs(outlook.next_runs),
         notes=outlook.notes,
         strip=charts.history_strip(outlook.past),
+        whose=False,
         records=outlook.past[:_LISTED],
         past=len(outlook.past),
         credentials=[(name, meta.provider, meta.title) for name, meta in info.input_credentials.items()],

@@ -1,7 +1,7 @@
 """How values are written on the page: times, lags, numbers."""
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -44,9 +44,9 @@ def moment(value: datetime | str | None) -> datetime | None:
 
 
 def iso(value: datetime | str) -> str:
-    """Write a time for machines, in UTC."""
+    """Write a time for machines, with its offset."""
     found = moment(value)
-    return "" if found is None else found.astimezone(UTC).isoformat()
+    return "" if found is None else found.isoformat()
 
 
 def clock(value: datetime | str) -> str:

@@ -10,10 +10,16 @@ const format = new Intl.DateTimeFormat(undefined, {
   hour: "2-digit", minute: "2-digit", second: "2-digit", timeZoneName: "short",
 });
 
+// A time's offset from UTC as it is written, in minutes.
+function offset(text) {
+  const found = /([+-])(\d\d):(\d\d)$/.exec(text);
+  return found ? Number(`${found[1]}1`) * (60 * Number(found[2]) + Number(found[3])) : 0;
+}
+
 function tellTimes(root) {
   for (const place of root.querySelectorAll("[data-yours]")) {
     const at = new Date(place.dataset.yours);
-    if (isNaN(at)) continue;
+    if (isNaN(at) || offset(place.dataset.yours) === -at.getTimezoneOffset()) continue;
     place.textContent = `yours: ${format.format(at)}`;
     place.title = zone;
     place.hidden = false;
