@@ -38,10 +38,12 @@ _SAMPLES = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(id
 # A pickle holds text as UTF-8, so the text is looked for among its bytes, written as ASCII to lower their case.
 _MENTIONING = """
     WITH page AS MATERIALIZED (
-        SELECT id, job_state, next_run_time, row_number() OVER (ORDER BY {order}) AS number FROM {{jobs}}
+        SELECT id, row_number() OVER (ORDER BY {order}) AS number FROM {{jobs}}
         WHERE {behind} ORDER BY {order} LIMIT %(limit)s
     ), looked_at AS (
-        SELECT *, strpos(lower(encode(job_state, 'escape')), %(text)s) > 0 AS mentions FROM page
+        SELECT j.*, p.number,
+            strpos(lower(encode(j.job_state, 'escape') COLLATE "C"), %(text)s COLLATE "C") > 0 AS mentions
+        FROM page AS p JOIN {{jobs}} AS j ON j.id = p.id
     )
     SELECT id, job_state, next_run_time, mentions, number FROM looked_at
     WHERE mentions OR number = (SELECT count(*) FROM page) ORDER BY number
@@ -93,9 +95,16 @@ class PostgresOverview:
 
     async def scheduled(self, *, after: str = "", limit: int) -> ScheduledBatch:
         """Return the triggers of some jobs, by id."""
-        rows = await self._rows(self._scheduled, after=after, limit=limit)
+
+        def read(connection: Connection) -> ScheduledBatch:
+            return self._read_scheduled(connection, after, limit)
+
+        return await self._database.run(Lane.RPC, read)
+
+    def _read_scheduled(self, connection: Connection, after: str, limit: int) -> ScheduledBatch:
+        rows = connection.exec_driver_sql(self._scheduled, {"after": after, "limit": limit}).all()
         counted = [(key, time, count, sample) for key, time, count, sample, _ in rows if key is not None]
-        triggers = await self._triggers({key: sample for key, _, _, sample in counted})
+        triggers = self._triggers(connection, {key: sample for key, _, _, sample in counted})
         groups = [
             ScheduledTriggers(triggers[key], None if time is None else due_moment(time), count)
             for key, time, count, _ in counted
@@ -104,12 +113,12 @@ class PostgresOverview:
         end = rows[0][4] if sum(row[2] for row in rows) == limit else None
         return ScheduledBatch(groups, end)
 
-    async def _triggers(self, samples: Mapping[str, str]) -> Mapping[str, Trigger]:
-        """Return triggers by their keys, read from a row of each that is not known yet."""
+    def _triggers(self, connection: Connection, samples: Mapping[str, str]) -> Mapping[str, Trigger]:
+        """Return triggers by their keys, read from a row of each that is not known yet; one call at a time."""
         found = {key: trigger for key in samples if (trigger := self._known.get(key)) is not None}
         unknown = {sample: key for key, sample in samples.items() if key not in found}
         if unknown:
-            for row_id, state, time in await self._rows(self._samples, ids=array(unknown)):
+            for row_id, state, time in connection.exec_driver_sql(self._samples, {"ids": array(unknown)}):
                 job = decode(row_id, bytes(state), time)
                 if isinstance(job, Job):
                     self._known.learn(unknown[row_id], job.trigger)

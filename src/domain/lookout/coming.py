@@ -1,7 +1,7 @@
 """The coming load: how many schedules fire in each hour of a week, and in each minute of the next hour."""
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -14,9 +14,10 @@ HOURS = 7 * 24
 MINUTES = 60
 _HOUR = timedelta(hours=1)
 _MINUTE = timedelta(minutes=1)
-_BATCH = 5000
-_STEPS_AT_ONCE = 100  # the engine runs in this loop too, and must not wait for us
-_MOST_KNOWN = 10_000
+_BATCH = 500
+_STEPS_AT_ONCE = 100
+_REST_SECS = 0.002  # after about as long a time of work: the engine runs in this loop too
+_MOST_GROUPS = 50_000
 
 _Counts = tuple[dict[int, int], dict[int, int]]
 """Fires by hour and by minute, sparse."""
@@ -47,8 +48,8 @@ async def coming_load(overview: Overview, now: datetime) -> ComingLoad:
     now = now.astimezone(UTC)
     tally = _Tally(now)
     async for groups in _batches(overview):
-        for group in groups:
-            await tally.add(group)
+        await tally.add(groups)
+    await tally.reckon()
     return ComingLoad(tally.first_hour, tally.hours, tally.first_minute, tally.minutes, tally.active, tally.paused)
 
 
@@ -61,7 +62,7 @@ async def _batches(overview: Overview) -> AsyncIterator[Sequence[ScheduledTrigge
 
 
 class _Tally:
-    """Adds up groups of schedules; what a trigger comes to is reckoned once."""
+    """Adds up groups of schedules, so that what a trigger comes to is reckoned once for all that share it."""
 
     def __init__(self, now: datetime) -> None:
         self.first_hour = now.replace(minute=0, second=0, microsecond=0)
@@ -71,24 +72,35 @@ class _Tally:
         self.active = self.paused = 0
         self._now = now
         self._end = self.first_hour + HOURS * _HOUR
-        self._known: OrderedDict[tuple[Trigger, datetime], _Counts] = OrderedDict()
+        self._groups: Counter[tuple[Trigger, datetime]] = Counter()
         self._steps = 0
 
-    async def add(self, group: ScheduledTriggers) -> None:
-        """Count one group."""
-        if group.next_run_at is None:
-            self.paused += group.count
-            return
-        self.active += group.count
-        key = group.trigger, group.next_run_at
-        counts = self._known.get(key)
-        if counts is None:
-            counts = self._known[key] = await self._count(group.trigger, group.next_run_at.astimezone(UTC))
-            if len(self._known) > _MOST_KNOWN:
-                self._known.popitem(last=False)
-        for sums, found in zip((self.hours, self.minutes), counts, strict=True):
-            for index, fires in found.items():
-                sums[index] += fires * group.count
+    async def add(self, groups: Sequence[ScheduledTriggers]) -> None:
+        """Count some groups."""
+        for group in groups:
+            if group.next_run_at is None:
+                self.paused += group.count
+            else:
+                self.active += group.count
+                self._groups[group.trigger, group.next_run_at] += group.count
+        if len(self._groups) > _MOST_GROUPS:
+            await self.reckon()
+
+    async def reckon(self) -> None:
+        """Add what the groups come to, and forget them."""
+        for (trigger, first), schedules in self._groups.items():
+            counts = await self._count(trigger, first.astimezone(UTC))
+            for sums, found in zip((self.hours, self.minutes), counts, strict=True):
+                for index, fires in found.items():
+                    sums[index] += fires * schedules
+            await self._breathe(1)
+        self._groups.clear()
+
+    async def _breathe(self, steps: int) -> None:
+        self._steps += steps
+        if self._steps >= _STEPS_AT_ONCE:
+            self._steps = 0
+            await asyncio.sleep(_REST_SECS)
 
     async def _count(self, trigger: Trigger, first: datetime) -> _Counts:
         counts: _Counts = ({}, {})
@@ -102,9 +114,7 @@ class _Tally:
                 counts[1][minute] = counts[1].get(minute, 0) + 1
             # What it missed is folded into the one that is overdue.
             moment = _next(trigger, at)
-            self._steps += 1
-            if self._steps % _STEPS_AT_ONCE == 0:
-                await asyncio.sleep(0)
+            await self._breathe(1)
         return counts
 
 

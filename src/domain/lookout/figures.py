@@ -29,8 +29,8 @@ class Kept(Generic[T]):
 class Figure(Generic[T]):
     """Keeps what `compute` returns; nothing is computed while nobody looks.
 
-    It is fresh for `fresh_secs`. Who looks waits for a new one for at most `patience_secs`, and gets the old one,
-    or None, where that was not enough. A store that is away leaves the old one standing.
+    It is fresh for `fresh_secs`. Who looks waits for at most `patience_secs`, where that may be enough, and gets
+    the old one, or None, where it was not. A store that is away leaves the old one standing.
     """
 
     def __init__(
@@ -48,12 +48,13 @@ class Figure(Generic[T]):
         self._kept: Kept[T] | None = None
         self._task: asyncio.Task[None] | None = None
         self._fresh_until = float("-inf")
+        self._took_secs = 0.0
 
     async def look(self) -> Kept[T] | None:
         """Return the figure, a new one where it is old and quickly made."""
         if self._task is None and asyncio.get_running_loop().time() >= self._fresh_until:
             self._task = asyncio.create_task(self._refresh(), name="figure")
-        if self._task is not None:
+        if self._task is not None and (self._kept is None or self._took_secs < self._patience_secs):
             await asyncio.wait({self._task}, timeout=self._patience_secs)
         return self._kept
 
@@ -71,5 +72,6 @@ class Figure(Generic[T]):
         except PortError as error:
             logger.debug("a figure stays as it was: %s", error)
         finally:
-            self._fresh_until = time() + max(self._fresh_secs, _SHARE_OF_TIME * (time() - begun))
+            self._took_secs = time() - begun
+            self._fresh_until = time() + max(self._fresh_secs, _SHARE_OF_TIME * self._took_secs)
             self._task = None
