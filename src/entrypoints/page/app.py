@@ -5,8 +5,8 @@ from typing import Any
 
 from litestar import Router
 from litestar.connection import Request
-from litestar.contrib.jinja import JinjaTemplateEngine
 from litestar.di import Provide
+from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
 
 from domain.lookout.lookout import Lookout

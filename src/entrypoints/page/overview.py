@@ -18,7 +18,7 @@ from entrypoints.page.access import Visitor
 from entrypoints.page.answers import page
 from entrypoints.page.here import Here
 from entrypoints.page.state import Line, Wellness
-from entrypoints.page.words import link
+from entrypoints.page.words import grouped, link
 from ports.firings import FiringState
 from ports.jobs import UnreadableReason
 
@@ -60,7 +60,7 @@ def _replicas(standing: Kept[Standing] | None, recent: Kept[Recent] | None) -> L
         return Line("Replicas", None, "not known yet")
     count = len(standing.value.replicas)
     fired = 0 if recent is None else sum(recent.value.shares.values())
-    said = f"{count} at work; {fired} firings in the last hour"
+    said = f"{count} at work; {grouped(fired)} firings in the last hour"
     return Line("Replicas", count > 0, said)
 
 
