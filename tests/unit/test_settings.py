@@ -198,3 +198,18 @@ def test_the_originals_dialect_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> N
     """For whoever relies on its weekday numbers."""
     monkeypatch.setenv("SCHEDULER_CRON_DIALECT", "apscheduler")
     assert Settings.load().scheduler_cron_dialect is CronDialect.APSCHEDULER
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "page", "shown"),
+    [(False, None, True), (False, "off", False), (True, None, False), (True, "on", True), (True, "ON", True)],
+)
+def test_the_page_is_on_by_itself_with_the_private_database_only(
+    monkeypatch: pytest.MonkeyPatch, page: str | None, *, direct_url: bool, shown: bool
+) -> None:
+    """With a platform's, an operator has to say so."""
+    if direct_url:
+        monkeypatch.setenv("DIRECT_URL", "postgresql://u:p@h/db")
+    if page is not None:
+        monkeypatch.setenv("SCHEDULER_PAGE", page)
+    assert Settings.load().shows_page is shown
