@@ -35,7 +35,7 @@ class ScheduledBatch:
 
 @dataclass(frozen=True, slots=True)
 class Mentions:
-    """Jobs of one batch whose rows mention a text; `end` is where the next batch begins, None after the last."""
+    """Jobs whose rows mention a text; `end` is where to go on looking, None after the last job."""
 
     jobs: Sequence[Job]
     end: Position | None
@@ -78,11 +78,11 @@ class Overview(Protocol):
         """Return the triggers of up to `limit` graph execution jobs, in an order of the store's own."""
         ...
 
-    async def mentioning(self, text: str, *, after: Position | None = None, limit: int) -> Mentions:
+    async def mentioning(self, text: str, *, after: Position | None = None, limit: int, most: int = 50) -> Mentions:
         """Return, of the next `limit` jobs, the graph executions whose name or arguments mention `text`.
 
-        In the order of `JobStore.list`, paused ones last; ASCII letters match in either case. There may be others
-        among them: a row is not decoded to find out.
+        No more are looked at once `most` are found. In the order of `JobStore.list`, paused ones last; ASCII letters
+        match in either case. There may be others among them: a row is not decoded to find out.
         """
         ...
 

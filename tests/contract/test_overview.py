@@ -148,6 +148,15 @@ async def _mentioning(overview: Overview, text: str) -> list[str]:
     raise AssertionError("it goes on for ever")
 
 
+async def test_a_search_stops_when_enough_are_found(world: World) -> None:
+    """And goes on from there."""
+    for job_id in "abc":
+        await world.jobs.put(a_job(job_id))
+    found = await world.overview.mentioning("schedule", limit=10, most=2)
+    assert [job.id for job in found.jobs] == ["a", "b"]
+    assert found.end == Position(NOW, "b")
+
+
 async def test_a_search_goes_on_behind_any_job(world: World) -> None:
     """Also behind one that shares its due time with others."""
     for job_id in "abc":

@@ -39,13 +39,15 @@ class MemoryOverview(FailsOnDemand):
         groups = [ScheduledTriggers(trigger, due, count) for (trigger, due), count in found.items()]
         return ScheduledBatch(groups, jobs[-1].id if len(jobs) == limit else None)
 
-    async def mentioning(self, text: str, *, after: Position | None = None, limit: int) -> Mentions:
+    async def mentioning(self, text: str, *, after: Position | None = None, limit: int, most: int = 50) -> Mentions:
         """Return jobs that mention a text, in order."""
         self._raise_if_failing()
         jobs = sorted((job for job in self._jobs.jobs.values() if _behind(job, after)), key=in_order)[:limit]
-        end = Position(jobs[-1].next_run_at, jobs[-1].id) if len(jobs) == limit else None
         found = [job for job in jobs if job.kind is JobKind.EXECUTE_GRAPH and _mentions(job, text.lower())]
-        return Mentions(found, end)
+        if len(found) >= most:
+            found = found[:most]
+            return Mentions(found, Position(found[-1].next_run_at, found[-1].id))
+        return Mentions(found, Position(jobs[-1].next_run_at, jobs[-1].id) if len(jobs) == limit else None)
 
     async def firings(self, *, before_id: int | None = None, limit: int) -> FiringBatch:
         """Tally some firings."""

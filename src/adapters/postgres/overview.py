@@ -46,7 +46,7 @@ _MENTIONING = """
         FROM page AS p JOIN {{jobs}} AS j ON j.id = p.id
     )
     SELECT id, job_state, next_run_time, mentions, number FROM looked_at
-    WHERE mentions OR number = (SELECT count(*) FROM page) ORDER BY number
+    WHERE mentions OR number = (SELECT count(*) FROM page) ORDER BY number LIMIT %(most)s
 """
 _SCHEDULED_MENTIONING = _MENTIONING.format(
     order='next_run_time, id COLLATE "C"',
@@ -125,17 +125,22 @@ class PostgresOverview:
                     found[unknown[row_id]] = job.trigger
         return found
 
-    async def mentioning(self, text: str, *, after: Position | None = None, limit: int) -> Mentions:
+    async def mentioning(self, text: str, *, after: Position | None = None, limit: int, most: int = 50) -> Mentions:
         """Return jobs whose pickles mention a text, in order."""
         time, last_id = (float("-inf"), "") if after is None else (timestamp(after.next_run_at), after.id)
-        statement = self._paused_mentioning if time is None else self._mentioning
-        rows = await self._rows(statement, time=time, id=last_id, limit=limit, text=_among_bytes(text))
-        decoded = [decode(row[0], bytes(row[1]), row[2]) for row in rows if row[3]]
-        jobs = [job for job in decoded if isinstance(job, Job) and job.kind is JobKind.EXECUTE_GRAPH]
-        if rows and rows[-1][4] == limit:
-            last = rows[-1]
-            return Mentions(jobs, Position(None if last[2] is None else due_moment(last[2]), last[0]))
-        return Mentions(jobs, None if time is None else Position(None, ""))
+        parameters = {"time": time, "id": last_id, "limit": limit, "most": most, "text": _among_bytes(text)}
+
+        def read(connection: Connection) -> Mentions:
+            statement = self._paused_mentioning if time is None else self._mentioning
+            rows = connection.exec_driver_sql(statement, parameters).all()
+            decoded = [decode(row[0], bytes(row[1]), row[2]) for row in rows if row[3]]
+            jobs = [job for job in decoded if isinstance(job, Job) and job.kind is JobKind.EXECUTE_GRAPH]
+            if rows and (len(rows) == most or rows[-1][4] == limit):
+                last_id, _, last_time = rows[-1][:3]
+                return Mentions(jobs, Position(None if last_time is None else due_moment(last_time), last_id))
+            return Mentions(jobs, None if time is None else Position(None, ""))
+
+        return await self._database.run_statement(Lane.RPC, read)
 
     async def firings(self, *, before_id: int | None = None, limit: int) -> FiringBatch:
         """Tally some firings, newest first."""

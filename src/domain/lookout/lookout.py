@@ -24,7 +24,7 @@ from ports.overview import Overview, ReplicaSeen
 
 MAX_LEFT_ALONE = 500
 _LOOKED_AT_FOR_TEXT = 5000
-_MOST_TEXT_HITS = 200
+_MOST_DECODED = 200
 _LARGEST_ID = 2**63 - 1
 
 
@@ -180,7 +180,7 @@ class Lookout:
         looked_at = 0
         async with aclosing(found):  # type: ignore[type-var]  # every store's is a generator
             async for job in found:
-                if len(items) == limit or looked_at == _MOST_TEXT_HITS:
+                if len(items) == limit or looked_at == _MOST_DECODED:
                     return SeenPage(items, after, partial=len(items) < limit)
                 looked_at += 1
                 after = Position(job.next_run_at, job.id)
@@ -189,16 +189,10 @@ class Lookout:
         return SeenPage(items, None)
 
     async def _by_text(self, search: Search, after: Position | None, limit: int) -> SeenPage:
-        found = await self._overview.mentioning(search.text, after=after, limit=_LOOKED_AT_FOR_TEXT)
-        items: list[Seen] = []
-        for job in found.jobs:
-            if len(items) == limit:
-                return SeenPage(items, after)
-            after = Position(job.next_run_at, job.id)
-            if _matches(job, search):
-                items.append(_seen(job))
+        found = await self._overview.mentioning(search.text, after=after, limit=_LOOKED_AT_FOR_TEXT, most=limit)
+        items = [_seen(job) for job in found.jobs if _matches(job, search)]
         over = found.end is None or (search.activity is Activity.ACTIVE and found.end.next_run_at is None)
-        return SeenPage(items, None if over else found.end, partial=not over)
+        return SeenPage(items, None if over else found.end, partial=not over and len(items) < limit)
 
     async def firing(self, firing_id: int) -> FiringRecord | None:
         """Return a firing, None where the history has it no more."""
