@@ -81,7 +81,7 @@ class Overview(Protocol):
     async def mentioning(self, text: str, *, after: Position | None = None, limit: int, most: int = 50) -> Mentions:
         """Return, of the next `limit` jobs, the graph executions whose name or arguments mention `text`.
 
-        No more are looked at once `most` are found. In the order of `JobStore.list`, paused ones last; ASCII letters
+        In the order of `JobStore.list`, paused ones last; none is looked at once `most` are found. ASCII letters
         match in either case. There may be others among them: a row is not decoded to find out.
         """
         ...
