@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from datetime import timedelta, tzinfo
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
 from litestar import get
@@ -64,13 +65,26 @@ def _replicas(standing: Kept[Standing] | None, recent: Kept[Recent] | None) -> L
     return Line("Replicas", count > 0, said)
 
 
-def _shares(standing: Kept[Standing] | None, recent: Kept[Recent] | None) -> list[tuple[str, int, int, bool]]:
-    """Return each replica's name, firings of the last hour, share in percent, and whether it lives."""
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A replica's part of the last hour's firings; `seen_at` is None for one that is gone."""
+
+    name: str
+    firings: int
+    percent: int
+    seen_at: datetime | None
+
+
+def _shares(standing: Kept[Standing] | None, recent: Kept[Recent] | None) -> list[Share]:
+    """Return what each replica did, the living ones first."""
     counts = {} if recent is None else dict(recent.value.shares)
-    living = set() if standing is None else {replica.name for replica in standing.value.replicas}
+    living = {} if standing is None else {replica.name: replica.seen_at for replica in standing.value.replicas}
     total = sum(counts.values()) or 1
-    names = sorted(living | counts.keys(), key=lambda name: (name not in living, name))
-    return [(name, counts.get(name, 0), round(100 * counts.get(name, 0) / total), name in living) for name in names]
+    names = sorted(living.keys() | counts.keys(), key=lambda name: (name not in living, name))
+    return [
+        Share(name, counts.get(name, 0), round(100 * counts.get(name, 0) / total), living.get(name))
+        for name in names
+    ]
 
 
 def _numbers(standing: Kept[Standing] | None, coming: Kept[ComingLoad] | None) -> list[dict[str, Any]]:
