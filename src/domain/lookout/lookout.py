@@ -23,7 +23,7 @@ from ports.jobs import Job, JobKind, JobStore, Position, UnreadableReason, Unrea
 from ports.overview import Overview, ReplicaSeen
 
 MAX_LEFT_ALONE = 500
-_LOOKED_AT_FOR_TEXT = 5000
+_LOOKED_AT_FOR_TEXT = 3000
 _MOST_DECODED = 200
 _LARGEST_ID = 2**63 - 1
 

@@ -76,15 +76,17 @@ def heat_map(load: ComingLoad, zone: tzinfo) -> list[HeatRow]:
     for number, count in enumerate(load.hours):
         at = (load.first_hour + timedelta(hours=number)).astimezone(zone)
         fires[at.date(), at.hour] = fires.get((at.date(), at.hour), 0) + count
-    most = max(fires.values(), default=0)
+    counts = [count for count in fires.values() if count]
+    lowest, most = min(counts, default=0), max(counts, default=0)
     days = sorted({day for day, _ in fires})
-    return [HeatRow(day, [_cell(fires.get((day, hour)), most) for hour in range(24)]) for day in days]
+    return [HeatRow(day, [_cell(fires.get((day, hour)), lowest, most) for hour in range(24)]) for day in days]
 
 
-def _cell(fires: int | None, most: int) -> Cell:
+def _cell(fires: int | None, lowest: int, most: int) -> Cell:
+    """Shade an hour by where it stands between the calmest and the busiest, so that a rush stands out."""
     if not fires:
         return Cell(fires, 0)
-    return Cell(fires, 1 + round((_SHADES - 1) * math.sqrt(fires / most)))
+    return Cell(fires, 1 + round((_SHADES - 1) * (fires - lowest) / max(most - lowest, 1)))
 
 
 def minute_bars(load: ComingLoad, zone: tzinfo) -> list[Bar]:
