@@ -76,8 +76,8 @@ def heat_map(load: ComingLoad, zone: tzinfo) -> list[HeatRow]:
     for number, count in enumerate(load.hours):
         at = (load.first_hour + timedelta(hours=number)).astimezone(zone)
         fires[at.date(), at.hour] = fires.get((at.date(), at.hour), 0) + count
-    counts = [count for count in fires.values() if count]
-    lowest, most = min(counts, default=0), max(counts, default=0)
+    whole = [count for count in load.hours[1:] if count]  # of the first hour only what is left counts
+    lowest, most = min(whole, default=0), max(whole, default=0)
     days = sorted({day for day, _ in fires})
     return [HeatRow(day, [_cell(fires.get((day, hour)), lowest, most) for hour in range(24)]) for day in days]
 
@@ -86,7 +86,8 @@ def _cell(fires: int | None, lowest: int, most: int) -> Cell:
     """Shade an hour by where it stands between the calmest and the busiest, so that a rush stands out."""
     if not fires:
         return Cell(fires, 0)
-    return Cell(fires, 1 + round((_SHADES - 1) * (fires - lowest) / max(most - lowest, 1)))
+    share = (fires - lowest) / max(most - lowest, 1)
+    return Cell(fires, 1 + round((_SHADES - 1) * min(max(share, 0.0), 1.0)))
 
 
 def minute_bars(load: ComingLoad, zone: tzinfo) -> list[Bar]:
