@@ -12,6 +12,7 @@ FOLDER_VARIABLE = "BENCH_ARRIVALS"
 _HEADER = struct.Struct("=q")
 _NOTE = struct.Struct("=dq")
 _CAPACITY = 1_000_000
+_SLACK = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ def read(folder: Path) -> list[Arrival]:
     for path in folder.glob("*.arrivals"):
         with path.open("rb") as file:
             (length,) = _HEADER.unpack(file.read(_HEADER.size))
-            notes = file.read(_NOTE.size * length)
+            # Threads may write the header out of turn, so that it is a little behind.
+            notes = file.read(_NOTE.size * (length + _SLACK))
         found += [Arrival(at, number, int(path.stem)) for at, number in _NOTE.iter_unpack(notes) if at]
     return sorted(found, key=lambda arrival: arrival.at)

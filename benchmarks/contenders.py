@@ -31,8 +31,10 @@ class Running(Protocol):
 class Contender(Protocol):
     """Something that fires schedules."""
 
-    name: str
-    lenient: bool  # whether it is meant to fire what is late
+    @property
+    def name(self) -> str:
+        """What it is called in tables."""
+        ...
 
     def start(self, url: str, folder: Path, receiver_port: int | None = None) -> Running:
         """Start it on a database; return once it is ready to fire."""
@@ -69,7 +71,6 @@ class Ours:
     replicas: int = 1
     settings: Mapping[str, str] = field(default_factory=dict)
     options: tuple[str, ...] = ("--no-system-tasks",)
-    lenient = True
 
     def start(self, url: str, folder: Path, receiver_port: int | None = None) -> RunningReplicas:
         """Start it, and wait until it has looked through the rows."""

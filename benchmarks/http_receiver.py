@@ -5,6 +5,7 @@ Prints its port, notes each call and answers an execution id. No framework: it m
 
 import asyncio
 import re
+from typing import cast
 
 import uvloop
 
@@ -23,8 +24,7 @@ class Receiver(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the way back."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast("asyncio.Transport", transport)  # uvloop's own is none by descent
 
     def data_received(self, data: bytes) -> None:
         """Answer every whole request."""

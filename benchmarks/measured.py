@@ -3,7 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from benchmarks.arrivals import Arrival
 from benchmarks.usage import Usage
@@ -14,6 +14,7 @@ class Measured:
     """One contender's run of one scenario. Lags in seconds, one for each call of the receiver, by time of call.
 
     `settled_secs` is from the due time until every outcome was recorded, None where nothing records them.
+    `shares` are what each process that called the receiver took.
     """
 
     contender: str
@@ -24,7 +25,7 @@ class Measured:
     doubled: int
     usage: Usage
     settled_secs: float | None = None
-    extra: dict[str, float] = field(default_factory=dict)
+    shares: Sequence[float] = ()
 
     @property
     def per_second(self) -> float:
@@ -46,7 +47,6 @@ def measure(
     expected: int,
     usage: Usage,
     settled_at: float | None = None,
-    extra: dict[str, float] | None = None,
 ) -> Measured:
     """Return what `arrivals` come to: each of `expected` numbers should be there once."""
     calls = Counter(arrival.number for arrival in arrivals)
@@ -59,7 +59,7 @@ def measure(
         doubled=sum(calls.values()) - len(calls),
         usage=usage,
         settled_secs=None if settled_at is None else settled_at - start,
-        extra=extra or {},
+        shares=[share / len(arrivals) for share in Counter(arrival.process for arrival in arrivals).values()],
     )
 
 

@@ -17,6 +17,8 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
+from adapters.apscheduler.moments import moment_bytes
+
 STAND_IN = str(Path(__file__).parent / "stand_in")
 TRIGGERS = 50
 USERS = 100
@@ -41,23 +43,30 @@ def yearly_triggers() -> Sequence[Any]:
     return [CronTrigger.from_crontab(f"{minute} 4 1 1 *", timezone="UTC") for minute in range(TRIGGERS)]
 
 
-def every_second(first: datetime, seconds: int) -> Any:
-    """Return a trigger that comes due once every `seconds`."""
+def every(first: datetime, seconds: int) -> Any:
+    """Return a trigger that comes due every `seconds`, from `first` on."""
     return IntervalTrigger(seconds=seconds, start_date=first, timezone="UTC")
 
 
-def job_state(number: int, trigger: Any, due: datetime, scheduler: Any) -> tuple[str, bytes]:
+def job_state(
+    number: int, trigger: Any, due: datetime, scheduler: Any, *, user: str | None = None
+) -> tuple[str, bytes]:
     """Return the id and pickle of one schedule, as the original writes it."""
-    job_id = uuid.uuid4().hex
-    job = Job(
+    job = stock_job(number, trigger, due, scheduler, user=user)
+    return job.id, pickle.dumps(job.__getstate__(), pickle.HIGHEST_PROTOCOL)
+
+
+def stock_job(number: int, trigger: Any, due: datetime, scheduler: Any, *, user: str | None = None) -> Any:
+    """Return one schedule as the original's library has it."""
+    return Job(
         scheduler,
-        id=job_id,
+        id=uuid.uuid4().hex,
         func="backend.executor.scheduler:execute_graph",
         trigger=trigger,
         executor="default",
         args=(),
         kwargs={
-            "user_id": f"user-{number % USERS}",
+            "user_id": user or f"user-{number % USERS}",
             "graph_id": f"graph-{number}",
             "graph_version": 1,
             "cron": f"{number % TRIGGERS} 4 1 1 *",
@@ -70,18 +79,18 @@ def job_state(number: int, trigger: Any, due: datetime, scheduler: Any) -> tuple
         max_instances=1,
         next_run_time=due,
     )
-    return job_id, pickle.dumps(job.__getstate__(), pickle.HIGHEST_PROTOCOL)
 
 
 @lru_cache(maxsize=1)
 def _prepared(count: int) -> list[tuple[str, bytes]]:
     """Return yearly schedules, due at a moment that `fill` replaces: making them is most of the work."""
-    scheduler = _original()
+    scheduler = original_scheduler()
     triggers = yearly_triggers()
     return [job_state(number, triggers[number % TRIGGERS], _PLACEHOLDER, scheduler) for number in range(count)]
 
 
-def _original() -> Any:
+def original_scheduler() -> Any:
+    """Return a scheduler of stock APScheduler's, with what the original's rows refer to."""
     if STAND_IN not in sys.path:
         sys.path.insert(0, STAND_IN)
     return BackgroundScheduler(timezone="UTC")
@@ -94,17 +103,65 @@ def prepare(count: int) -> None:
 
 def fill(url: str, count: int, due: datetime) -> None:
     """Store `count` yearly schedules that are due at `due`."""
-    old, new = (moment.__reduce_ex__(5)[1][0] for moment in (_PLACEHOLDER, due.astimezone(UTC)))
+    old, new = moment_bytes(_PLACEHOLDER), moment_bytes(due.astimezone(UTC))
     copy(url, ((job_id, state.replace(old, new), due) for job_id, state in _prepared(count)))
 
 
+def schedules_of(user: str, count: int, due: datetime) -> list[tuple[str, bytes, datetime]]:
+    """Return rows of one user."""
+    scheduler, triggers = original_scheduler(), yearly_triggers()
+    return [(*job_state(n, triggers[n % TRIGGERS], due, scheduler, user=user), due) for n in range(count)]
+
+
+def stock_jobs(count: int, due: datetime) -> list[Any]:
+    """Return schedules as the original's library has them."""
+    scheduler, triggers = original_scheduler(), yearly_triggers()
+    return [stock_job(n, triggers[n % TRIGGERS], due, scheduler) for n in range(count)]
+
+
+def fill_many(url: str, count: int, due: datetime) -> None:
+    """Store `count` schedules, up to millions: most are copies of twenty thousand, under ids of their own."""
+    base = min(count, _PER_COPY)
+    fill(url, base, due)
+    connection = psycopg2.connect(url)
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE TEMPORARY TABLE base AS SELECT * FROM apscheduler_jobs")
+        for left in range(count - base, 0, -base):
+            cursor.execute(_COPY, (min(left, base),))
+        cursor.execute("VACUUM ANALYZE apscheduler_jobs")
+    connection.close()
+
+
+# An id stands once in its pickle, as 32 digits like any other's.
+_COPY = """
+    INSERT INTO apscheduler_jobs (id, next_run_time, job_state)
+    SELECT b.new_id, b.next_run_time, overlay(
+        b.job_state PLACING convert_to(b.new_id, 'UTF8') FROM position(convert_to(b.id, 'UTF8') IN b.job_state)
+    ) FROM (SELECT *, md5(id || random()::text) AS new_id FROM base LIMIT %s) AS b
+"""
+
+
+def make_due(url: str, count: int) -> None:
+    """Make `count` of the stored schedules due now."""
+    connection = psycopg2.connect(url)
+    with connection, connection.cursor() as cursor:
+        cursor.execute("SET agpt_scheduler.writer = 'own'")  # else each row would be marked as somebody else's
+        cursor.execute(
+            "UPDATE apscheduler_jobs SET next_run_time = extract(epoch FROM now()) WHERE id = ANY (ARRAY("
+            "SELECT id FROM apscheduler_jobs WHERE id > md5(random()::text) ORDER BY id LIMIT %s))",
+            (count,),
+        )
+    connection.close()
+
+
 def fill_every_second(url: str, count: int, first: datetime) -> None:
-    """Store `count` schedules of which one comes due each second, from `first` on, in turn."""
-    scheduler = _original()
+    """Store `count` schedules of which one comes due each second, from `first` on, each once in a run."""
+    scheduler = original_scheduler()
     rows = []
     for number in range(count):
         due = datetime.fromtimestamp(first.timestamp() + number, UTC)
-        job_id, state = job_state(number, every_second(due, count), due, scheduler)
+        job_id, state = job_state(number, every(due, 10 * count), due, scheduler)
         rows.append((job_id, state, due))
     copy(url, rows)
 

@@ -18,7 +18,7 @@ from tests.running import ROOT
 
 _LOOK_SECS = 0.02
 _STILL_SECS = 2.0
-_LONGEST_SECS = 600.0
+_LONGEST_SECS = 60.0
 
 
 def rush(server: Server, contender: Contender, count: int, *, http: bool = False) -> Measured:
@@ -64,17 +64,36 @@ def wait_until(due: float) -> None:
     time.sleep(max(0.0, due - time.time()))
 
 
-def await_end(url: str, folder: Path, contender: Contender, count: int, due: float) -> float | None:
-    """Return once nothing more will be fired, with the moment when the last outcome was recorded."""
+def await_end(
+    url: str,
+    folder: Path,
+    contender: Contender,
+    count: int,
+    due: float,
+    *,
+    still_secs: float = _STILL_SECS,
+    give_up_secs: float = _LONGEST_SECS,
+) -> float | None:
+    """Return once nothing more will be fired, with the moment when the last outcome was recorded.
+
+    That is once every schedule was called, or nothing is due any more and no call has come for `still_secs`, or
+    none has come for `give_up_secs`.
+    """
     seen, changed = 0, time.time()
-    while (now := time.time()) - due < _LONGEST_SECS:
+    while (now := time.time()) - changed < give_up_secs:
         time.sleep(_LOOK_SECS)
         called = arrivals.count(folder)
         if called != seen:
             seen, changed = called, now
-        if called >= count or (now - changed > _STILL_SECS and not _still_due(url, due)):
+        if (called >= count and _all_called(folder, count)) or (
+            now - changed > still_secs and not _still_due(url, due)
+        ):
             break
     return _settled_at(url) if isinstance(contender, Ours) else None
+
+
+def _all_called(folder: Path, count: int) -> bool:
+    return len({arrival.number for arrival in arrivals.read(folder)}) >= count
 
 
 def _still_due(url: str, due: float) -> int:

@@ -21,7 +21,7 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self._server = get_server(folder, cleanup_mode="stop")
-        self._url: str = self._server.get_uri()
+        self.url: str = self._server.get_uri()
         self._numbers = itertools.count(1)
 
     @property
@@ -36,7 +36,7 @@ class Server:
         """Create an empty database; yield its URL, drop it in the end."""
         name = f"run{next(self._numbers)}"
         self._execute(f"CREATE DATABASE {name}")
-        yield self._url.replace("/postgres?", f"/{name}?")
+        yield self.url.replace("/postgres?", f"/{name}?")
         self._execute(f"DROP DATABASE {name} WITH (FORCE)")
         self._execute("CHECKPOINT")  # the next run shall not pay for this one
 
@@ -54,7 +54,7 @@ class Server:
         self._server.cleanup()
 
     def _execute(self, statement: str) -> None:
-        connection = psycopg2.connect(self._url)
+        connection = psycopg2.connect(self.url)
         connection.autocommit = True
         with connection.cursor() as cursor:
             cursor.execute(statement)

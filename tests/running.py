@@ -16,7 +16,7 @@ import httpx
 from tests.postgres import SCHEMA, plain
 
 ROOT = Path(__file__).resolve().parents[1]
-_KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "VIRTUAL_ENV")
+KEPT = ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH", "XDG_RUNTIME_DIR", "VIRTUAL_ENV")
 
 
 def direct_url(url: str) -> str:
@@ -28,7 +28,7 @@ class RunningService:
     """`agpt-scheduler serve` with nothing in its environment but what a test gives."""
 
     def __init__(self, folder: Path, settings: Mapping[str, str], *options: str) -> None:
-        environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        environment = {name: os.environ[name] for name in KEPT if name in os.environ}
         environment |= {
             "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}",
             "EXECUTION_SCHEDULER_PORT": "0",

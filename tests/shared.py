@@ -1,5 +1,5 @@
-"""Where the recordings are: shared/ stands beside the checkout."""
+"""Where the recordings are: what the original answered, stored and called, and what real cron does."""
 
 from pathlib import Path
 
-SHARED = Path(__file__).resolve().parents[2] / "shared"
+SHARED = Path(__file__).parent / "recordings"

@@ -1,12 +1,10 @@
 """The operator's limits on schedules."""
 
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.errors import QuotaExceededError
 from domain.fire_times import shortest_gap
-from ports.jobs import Job
 from ports.triggers import CronTrigger, Trigger
 
 
@@ -35,20 +33,12 @@ class Quotas:
                 limit=limit,
             )
 
-    async def require_room(self, schedules: AsyncIterator[Job], *, besides: str) -> None:
-        """Raise QuotaExceededError when a user's `schedules`, `besides` one that is replaced, are all there may be.
-
-        Reads no more of them than that takes, and none without a limit.
-        """
+    def require_room(self, others: int) -> None:
+        """Raise QuotaExceededError for one schedule more when a user has `others`."""
         limit = self.max_schedules_per_user
-        if not limit:
-            return
-        count = 0
-        async for job in schedules:
-            count += job.id != besides
-            if count >= limit:
-                raise QuotaExceededError(
-                    f"A user may have {limit} schedules, and has them",
-                    setting="SCHEDULER_MAX_SCHEDULES_PER_USER",
-                    limit=limit,
-                )
+        if limit and others >= limit:
+            raise QuotaExceededError(
+                f"A user may have {limit} schedules, and has them",
+                setting="SCHEDULER_MAX_SCHEDULES_PER_USER",
+                limit=limit,
+            )

@@ -14,7 +14,7 @@ from domain.models import ChangedSchedule, GraphExecutionJobArgs, GraphExecution
 from domain.quotas import Quotas
 from domain.schedule_changes import ScheduleRules, first_run, paused, resumed, same_trigger
 from ports.clock import Clock
-from ports.jobs import Job, JobKind, JobStore
+from ports.jobs import Job, JobKind, JobStore, Position
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +99,20 @@ class Schedules:
             next_run_at=first_run(trigger, now),
         )
         _require_answerable(GraphExecutionJobInfo.from_job(args, job))
-        users = self._jobs.list(user_id=args.user_id, include_paused=True)
-        await self._quotas.require_room(users, besides=job.id)
+        await self._require_room(args.user_id, job.id)
         if schedule_id is not None:
             job = await self._put_own(job, args.user_id)
         else:
             while not await self._jobs.put(job):  # the id is taken by a row that can't be read
                 job = replace(job, id=self._new_id())
         return GraphExecutionJobInfo.from_job(args, job)
+
+    async def _require_room(self, user_id: str, schedule_id: str) -> None:
+        """Refuse one schedule too many; one that is replaced has its place already."""
+        limit = self._quotas.max_schedules_per_user
+        if limit:
+            found = self._jobs.list(user_id=user_id, include_paused=True, limit=limit + 1)
+            self._quotas.require_room(len([job async for job in found if job.id != schedule_id]))
 
     async def _put_own(self, job: Job, user_id: str) -> Job:
         stored = job
@@ -193,22 +199,40 @@ class Schedules:
         return GraphExecutionJobInfo.from_job(GraphExecutionJobArgs.model_validate(job.kwargs), job)
 
     async def list(
-        self, *, user_id: str | None = None, graph_id: str | None = None, include_paused: bool = False
+        self,
+        *,
+        user_id: str | None = None,
+        graph_id: str | None = None,
+        include_paused: bool = False,
+        after: Position | None = None,
+        limit: int | None = None,
     ) -> AsyncIterator[GraphExecutionJobInfo]:
         """Yield the schedules that match, soonest first, then by id; None matches all.
 
+        Up to `limit` of them, from the first behind `after` on.
         Anybody may list anything (spec.md, "Authentication & Authorization"). Paused schedules, which stand last
         where they are asked for, and jobs whose kwargs are no schedule's, are left out, as the original does.
         """
         if not is_unicode(f"{user_id}{graph_id}"):  # is never stored, so matches nothing
             return
-        async for job in self._jobs.list(user_id=user_id, graph_id=graph_id, include_paused=include_paused):
-            try:
-                args = GraphExecutionJobArgs.model_validate(job.kwargs)
-            except ValidationError:
-                log.debug("job %s has no schedule's kwargs and is not listed", job.id)
-                continue
-            yield GraphExecutionJobInfo.from_job(args, job)
+        left, more = limit, True
+        while more:
+            more = False
+            jobs = self._jobs.list(
+                user_id=user_id, graph_id=graph_id, include_paused=include_paused, after=after, limit=left
+            )
+            async for job in jobs:
+                after = Position(job.next_run_at, job.id)
+                try:
+                    args = GraphExecutionJobArgs.model_validate(job.kwargs)
+                except ValidationError:
+                    log.debug("job %s has no schedule's kwargs and is not listed", job.id)
+                    more = limit is not None  # somebody else may take its place
+                    continue
+                yield GraphExecutionJobInfo.from_job(args, job)
+                if left is not None:
+                    left -= 1
+            more = more and left != 0
 
 
 _KWARGS = set(GraphExecutionJobArgs.model_fields)

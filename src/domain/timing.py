@@ -11,6 +11,7 @@ from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, Trigger
 
 MAX_JITTER_SECS = 86_400
 _SHOWN = 64
+_YEARS = range(1900, 9998)  # with room around them to reckon in
 _SECOND = timedelta(seconds=1)
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 """Where `start_at` stands for a schedule that has none but needs its microseconds (`fire_times.phase_of`)."""
@@ -26,9 +27,12 @@ def parse_moment(text: str, *, field: str, zone: tzinfo) -> datetime:
         if found.tzinfo is None:
             found = found.replace(tzinfo=zone)
         # By way of UTC, so that a time that the clock skips becomes one that it shows.
-        return found.astimezone(UTC).astimezone(zone)
+        found = found.astimezone(UTC).astimezone(zone)
     except (ValueError, OverflowError):
         raise InvalidScheduleError(f"{field} is not an ISO 8601 time: {text[:_SHOWN]!r}", field=field) from None
+    if found.year not in _YEARS:
+        raise InvalidScheduleError(f"{field} is in a year that nobody means: {found.year}", field=field)
+    return found
 
 
 def once(run_at: str, *, timezone: str, now: datetime) -> DateTrigger:

@@ -40,13 +40,14 @@ from domain.schedules import Schedules
 from domain.system_tasks import MonitoringSettings, SystemTasks
 from entrypoints.database_url import DatabaseUrl
 from entrypoints.errors import SettingsError
+from entrypoints.firing_log import FiringLog
 from entrypoints.metrics import Metrics
 from entrypoints.settings import Receiver, ReceiverKind, Settings
 from ports.clock import Clock
 from ports.dispatch import ExecutionDispatch
 from ports.executions import Executions
 from ports.files import ExpiringFiles
-from ports.firings import FiringLedger, Retention
+from ports.firings import Firing, FiringLedger, Outcome, Retention
 from ports.jobs import JobKind, JobStore, StoreName
 from ports.leases import Leases
 from ports.notifications import Notifications
@@ -159,7 +160,16 @@ def _engine(
     clock: Clock,
     settings: FiringSettings,
     metrics: Metrics,
+    receiver: Receiver,
 ) -> FiringEngine:
+    observers = [metrics.observe]
+    if receiver.kind is not ReceiverKind.RECORD:  # which logs what it records
+        observers.append(FiringLog().observe)
+
+    def observe(firing: Firing, outcome: Outcome) -> None:
+        for observer in observers:
+            observer(firing, outcome)
+
     engine = FiringEngine(
         stores=stores,
         ledger=ledger,
@@ -174,7 +184,7 @@ def _engine(
         new_replica_id=_new_replica_id,
         jitter=random.Random(),  # noqa: S311  spreads retries, keeps no secret
         alert=notifications.discord_system_alert,
-        observe=metrics.observe,
+        observe=observe,
     )
     metrics.watch_engine(engine)
     return engine
@@ -269,4 +279,5 @@ class Container(containers.DeclarativeContainer):
         clock=clock,
         settings=providers.Singleton(_firing_settings, settings),
         metrics=metrics,
+        receiver=receiver,
     )

@@ -6,6 +6,7 @@ unknown ones ignored (compat/notes.md).
 
 import importlib.util
 import os
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -31,6 +32,7 @@ Count = Annotated[int, Field(ge=1, le=2**31 - 1)]
 
 _PLATFORM_RECEIVER = "backend.executor.utils:add_graph_execution"
 _SERVICE = "SCHEDULER"
+_HOST = re.compile(r"[\w.-]+|[0-9A-Fa-f:.]+")
 _ZONE_FILES = "/usr/share/zoneinfo/"
 
 
@@ -240,22 +242,28 @@ class Settings(BaseSettings):
         """Return what the `rpc` receiver calls."""
         host = self.service_host(self.scheduler_rpc_service)
         port = self.scheduler_rpc_port or self.execution_manager_port
-        return f"http://{host}:{port}/{self.scheduler_rpc_method}"
+        return f"http://{_in_url(host)}:{port}/{self.scheduler_rpc_method}"
 
     def rest_receiver_url(self) -> str:
         """Return where the `rest` receiver finds the platform's REST API."""
-        return f"http://{self.service_host('AgentServer')}:{self.agent_api_port}"
+        return f"http://{_in_url(self.service_host('AgentServer'))}:{self.agent_api_port}"
 
     def service_host(self, service: str) -> str:
         """Return the host of a neighbour, named by its class (`DatabaseManager`).
 
         `{SERVICE}_HOST` in upper case exactly, else PYRO_HOST; and PYRO_HOST where the neighbour's equals this
-        service's own, as the original does (compat/notes.md, "Host / port").
+        service's own, as the original does (compat/notes.md, "Host / port"). Raises SettingsError.
         """
         hosts = {**dotenv_values(".env"), **os.environ}
         host = hosts.get(f"{service.upper()}_HOST") or self.pyro_host
         own = hosts.get(f"{_SERVICE}_HOST") or self.pyro_host
-        return self.pyro_host if host == own else host
+        host = self.pyro_host if host == own else host
+        if not _HOST.fullmatch(host):
+            raise SettingsError(
+                f"{service.upper()}_HOST",
+                f"is {host[:100]!r}: expected a host's name or address, nothing around it",
+            )
+        return host
 
     @classmethod
     def load(cls) -> Self:
@@ -266,6 +274,10 @@ class Settings(BaseSettings):
             raise _explained(error) from None
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError(".env", f"can't be read: {error}") from None
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
 
 
 def _explained(error: ValidationError) -> SettingsError:

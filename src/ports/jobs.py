@@ -145,7 +145,7 @@ class JobStore(Protocol):
 
         None without calling `change` when there is no such job; what `change` raises comes out and nothing is
         changed; when it returns None the job stays as it is and is returned. A change that makes `next_run_at`
-        None (pause) cancels the job's firings that wait for dispatch.
+        None where it was not (pause) cancels the job's firings that wait for dispatch.
         """
         ...
 

@@ -132,6 +132,14 @@ async def test_no_firing_outlives_a_job_that_goes_at_the_same_moment(world: Worl
             assert states in ([FiringState.WAITING], [FiringState.CANCELLED])
 
 
+async def test_changing_a_paused_job_cancels_none_of_its_firings(world: World) -> None:
+    """It was paused before; what was enqueued since is meant to run."""
+    await world.jobs.put(a_job(due=None))
+    await world.jobs.enqueue("job", firings=lambda job: [new_firing(job.id)])
+    await world.jobs.change("job", change=lambda job: replace(job, name="renamed"))
+    assert (await only_record(world)).state is FiringState.WAITING
+
+
 async def test_what_replaces_a_job_is_asked_with_the_one_that_is_there(world: World) -> None:
     """It decides what is stored, in the same transaction; without one it is not asked."""
     seen: list[Job] = []

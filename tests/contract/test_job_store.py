@@ -242,3 +242,34 @@ async def _stop(world: World, act: str) -> None:
         await world.jobs.remove("job", allow=let)
     else:
         await world.jobs.change("job", change=lambda job: replace(job, next_run_at=None))
+
+
+async def test_many_puts_at_once_each_get_their_own_answer(world: World) -> None:
+    """Those that share a transaction know nothing of each other."""
+    world.leave_row("taken", due=NOW, reason=UnreadableReason.QUARANTINED)
+    jobs = [a_job(f"j{number}", user_id=f"u{number}") for number in range(100)]
+    answers = await asyncio.gather(*(world.jobs.put(job) for job in [*jobs, a_job("taken"), jobs[0]]))
+    assert answers == [True] * 100 + [False, True]
+    assert sorted([job.id async for job in world.jobs.list()]) == sorted(job.id for job in jobs)
+
+
+async def test_many_removals_at_once_each_get_their_own_answer(world: World) -> None:
+    """One that is forbidden, one that finds nothing and one that comes twice disturb no other."""
+    for number in range(40):
+        await world.jobs.put(a_job(f"j{number}"))
+
+    def forbid(job: Job) -> None:
+        raise RefusedError(job.id)
+
+    def allow(job: Job) -> None:
+        del job
+
+    calls = [world.jobs.remove(f"j{number}", allow=allow if number % 4 else forbid) for number in range(40)]
+    calls += [world.jobs.remove("j1", allow=allow), world.jobs.remove("nobody", allow=allow)]
+    answers = await asyncio.gather(*calls, return_exceptions=True)
+    refused = [answer for answer in answers if isinstance(answer, RefusedError)]
+    removed = [answer.id for answer in answers if isinstance(answer, Job)]
+    assert [str(error) for error in refused] == [f"j{number}" for number in range(0, 40, 4)]
+    assert removed == [f"j{number}" for number in range(40) if number % 4]
+    assert answers[-2:] == [None, None]
+    assert sorted([job.id async for job in world.jobs.list()]) == sorted(str(error) for error in refused)

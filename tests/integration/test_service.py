@@ -29,10 +29,14 @@ def database() -> Iterator[str]:
 
 
 class Receiver:
-    """Stands in for ExecutionManager: keeps every call; `hold` makes it answer only when it is set again."""
+    """Stands in for ExecutionManager: keeps every call, and answers only while `answering` is set.
+
+    It answers `refusal` where there is one, as the platform does: with 400, `{"type", "args"}`.
+    """
 
     def __init__(self) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
+        self.refusal: dict[str, Any] | None = None
         self.answering = threading.Event()
         self.answering.set()
         self.arrived = threading.Condition()
@@ -47,8 +51,8 @@ class Receiver:
                     receiver.calls.append((self.headers["idempotency-key"], body))
                     receiver.arrived.notify_all()
                 receiver.answering.wait(60)
-                answer = json.dumps({"id": f"execution-{len(receiver.calls)}"}).encode()
-                self.send_response(200)
+                answer = json.dumps(receiver.refusal or {"id": f"execution-{len(receiver.calls)}"}).encode()
+                self.send_response(400 if receiver.refusal else 200)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(answer)))
                 self.end_headers()

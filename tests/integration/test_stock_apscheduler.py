@@ -17,13 +17,16 @@ from adapters.apscheduler.job_state import (
     decode,
     encode,
     next_run_bytes,
-    next_run_offset,
 )
-from domain.fire_times import next_fire_time
+from adapters.memory.clock import SettableClock
+from domain.fire_times import next_fire_time, on_phase
+from domain.firing.plan import firing_plan
+from domain.notes import NOTES
 from ports.jobs import Job, JobKind
 from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from tests.integration.stock.environments import VERSIONS, NotInstallableError, StockAPScheduler, stock_apscheduler
-from tests.unit.job_state_rows import recorded
+from tests.unit.job_state_rows import next_run_offset, recorded
+from tests.unit.schedule_world import World, args
 
 SEEN_FROM = [datetime(2027, 1, 31, 12, 34, 56, 789, UTC), datetime(2028, 2, 28, 23, 59, 59, 0, UTC)]
 LATER = datetime(2031, 7, 1, 9, 0, 0, 123456, UTC)
@@ -250,3 +253,72 @@ def test_a_patched_row_is_restored_with_its_new_time(stock: StockAPScheduler, st
     ]
     store.put(jobs, write=patched)
     assert by_id(stock.run("restore", store.url)) == {job.id: described(job) for job in jobs}
+
+
+async def schedules_of_every_kind(now: datetime) -> list[Job]:
+    """Return what our own ways of adding, pausing and resuming store."""
+    world = World(clock=SettableClock(now))
+
+    async def add(schedule_id: str, *, cron: str = "*/5 * * * *", **options: Any) -> None:
+        await world.schedules.add(args(cron=cron), schedule_id=schedule_id, **options)
+
+    soon = (now + timedelta(minutes=1)).isoformat()
+    past, future = (now - timedelta(days=1)).isoformat(), (now + timedelta(days=99)).isoformat()
+    await add("once", cron="", run_at=soon, user_timezone="America/New_York")
+    await add("bounded", start_at=past, end_at=future, user_timezone="Europe/Warsaw")
+    await add("jitter", jitter_secs=60, user_timezone="America/New_York")
+    await add("bounded jitter", start_at=past, end_at=future, jitter_secs=200)
+    await add("not yet", start_at=future, jitter_secs=10)
+    await add("żółw \u2028 '\"")
+    for schedule_id in ("paused", "resumed"):
+        await add(schedule_id)
+        await world.schedules.pause(schedule_id, user_id="u1", reason="Holidays \0", by="support")
+    await world.schedules.resume("resumed", user_id="u1")
+    return list(world.jobs.jobs.values())
+
+
+async def test_schedules_in_our_own_ways_are_restored(stock: StockAPScheduler, store: Store) -> None:
+    """Once, bounded, spread, paused, with notes: each is to stock what it is to us."""
+    jobs = await schedules_of_every_kind(datetime.now(UTC))
+    store.put(jobs)
+    assert by_id(stock.run("restore", store.url)) == {job.id: described(job) for job in store.jobs().values()}
+    paused = by_id(stock.run("restore", store.url))["paused"]
+    assert paused["next_run_time"] is None
+    assert paused["kwargs"][NOTES]["paused"]["reason"] == "Holidays \0"
+
+
+async def test_schedules_in_our_own_ways_are_fired(stock: StockAPScheduler, store: Store) -> None:
+    """Stock runs what is due, leaves alone what is paused or not yet begun, and we read what it wrote: unchanged
+    but for the next run, which it spreads within the same window by lot.
+    """
+    now = datetime.now(UTC)
+    due = now - timedelta(minutes=10, microseconds=1)
+    jobs = [
+        replace(job, next_run_at=due) if job.id not in ("paused", "not yet") else job
+        for job in await schedules_of_every_kind(now)
+    ]
+    store.put(jobs)
+    fired = stock.run("fire", store.url)
+    assert fired["finished"]
+    assert {event["code"] for event in fired["events"]} == {fired["executed"]}
+    assert sorted(event["id"] for event in fired["events"]) == sorted(
+        job.id for job in jobs if job.next_run_at == due
+    )
+    left = store.jobs()
+    assert {job.id for job in jobs} - left.keys() == {"once"}
+    for job in jobs:
+        if job.id in left:
+            assert left[job.id] == replace(job, next_run_at=left[job.id].next_run_at)
+    for job_id in ("jitter", "bounded jitter"):
+        job, lot = left[job_id], left[job_id].next_run_at
+        assert lot is not None
+        assert isinstance(job.trigger, CronTrigger)
+        assert job.trigger.jitter is not None
+        nominal = next_fire_time(replace(job.trigger, jitter=None), lot - timedelta(minutes=5))
+        assert nominal is not None
+        assert timedelta(0) <= lot - nominal < timedelta(seconds=job.trigger.jitter)
+        following = firing_plan(None)(job.trigger, lot, lot).next_run_at
+        assert following is not None
+        assert on_phase(job.trigger, following) == following
+        assert following - on_phase(job.trigger, lot) == timedelta(minutes=5)
+    assert left["paused"].next_run_at is None

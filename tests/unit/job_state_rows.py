@@ -12,7 +12,9 @@ from zoneinfo import ZoneInfo
 
 from apscheduler.triggers.cron import CronTrigger
 
-from adapters.apscheduler.job_state import decode
+from adapters.apscheduler.job_state import decode, decode_to_patch
+from adapters.apscheduler.opcodes import RefusedPickleError
+from adapters.apscheduler.unpickler import load
 from ports.jobs import UnreadableReason, UnreadableRow
 from tests.shared import SHARED
 
@@ -128,6 +130,16 @@ def state(**changes: object) -> dict[str, Any]:
 def row(**changes: object) -> bytes:
     """Return the pickle of `state(**changes)`."""
     return dumps(state(**changes))
+
+
+def next_run_offset(job_state: bytes) -> int | None:
+    """Return where a row's next run can be patched, None where it can't or there is no row."""
+    try:
+        row_id = load(job_state)[0]["id"]
+    except (RefusedPickleError, TypeError, LookupError):
+        return None
+    found = decode_to_patch(row_id, job_state, due())
+    return None if isinstance(found, UnreadableRow) else found[1]
 
 
 def due(when: datetime = DUE) -> float:

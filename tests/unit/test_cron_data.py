@@ -1,4 +1,4 @@
-"""Every row of ../shared/cron: the right fire times, and the strings to refuse."""
+"""Every row of recordings/cron: the right fire times, and the strings to refuse."""
 
 import json
 from collections.abc import Iterator

@@ -1,13 +1,16 @@
 """What triggers mean in words."""
 
 from datetime import UTC, date, datetime, timedelta
+from random import Random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.cron import parse_cron
+from domain.cron_fields import compile_cron
 from domain.describe import clock_changes, describe
+from domain.errors import InvalidScheduleError
 from domain.fire_times import fire_times
 from ports.triggers import CombinedTrigger, CronTrigger, DateTrigger, IntervalTrigger, Trigger
 
@@ -150,3 +153,36 @@ def test_what_is_said_of_a_gap_is_what_happens() -> None:
     assert gap.startswith("On 2027-03-14 the clock skips 02:00 to 03:00")
     runs = fire_times(trigger, WHEN, 366)
     assert [f"{run:%H:%M}" for run in runs if run.date() == date(2027, 3, 14)] == ["03:00"]
+
+
+def _field(random: Random, low: int, high: int) -> str:
+    """Return a crontab field, of any form."""
+
+    def part() -> str:
+        first = random.randint(low, high)
+        last = random.randint(first, high)
+        step = random.randint(1, high - low)
+        return random.choice(
+            ["*", f"*/{step}", f"{first}", f"{first}-{last}", f"{first}-{last}/{step}", f"{first}/{step}"]
+        )
+
+    return random.choice(["*", part(), ",".join(part() for _ in range(random.randint(1, 3)))])
+
+
+def test_what_means_something_else_is_said_in_other_words() -> None:
+    """Of thousands of expressions, no two that run at different times have the same description."""
+    random = Random(5)
+    meanings: dict[str, object] = {}
+    for _ in range(6000):
+        columns = [_field(random, *bounds) for bounds in ((0, 59), (0, 23), (1, 31), (1, 12), (0, 7))]
+        if random.random() < 0.5:
+            columns[random.randrange(2)] = random.choice(["0", "*", "30", "*/15"])
+        try:
+            trigger = parse_cron(" ".join(columns), timezone="UTC")
+        except InvalidScheduleError:  # a date that never comes
+            continue
+        cron = compile_cron(trigger)
+        days = tuple(cron.days_of(year, month) for year in (2027, 2028) for month in cron.months)
+        meaning = (cron.times, cron.months, days)
+        assert meanings.setdefault(describe(trigger), meaning) == meaning, " ".join(columns)
+    assert len(meanings) > 3000

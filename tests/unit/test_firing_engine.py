@@ -56,14 +56,15 @@ class House:
             settings=settings,
             new_replica_id=lambda: f"r{random.random()}",
             jitter=random.Random(1),
-            alert=self._alert,
+            alert=self.alert,
         )
 
     async def _dispatch(self, firing: Firing) -> str | None:
         await asyncio.sleep(self.delay_secs)
         return await self._handle(firing)
 
-    async def _alert(self, text: str) -> None:
+    async def alert(self, text: str) -> None:
+        """Take note of an alert."""
         self.alerts.append(text)
         if self.alert_error is not None:
             raise self.alert_error

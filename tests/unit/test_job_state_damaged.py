@@ -5,9 +5,9 @@ from time import process_time
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from adapters.apscheduler.job_state import decode, encode, next_run_offset
+from adapters.apscheduler.job_state import decode, encode
 from ports.jobs import Job
-from tests.unit.job_state_rows import PATIENCE_SECS, recorded, refused
+from tests.unit.job_state_rows import PATIENCE_SECS, next_run_offset, recorded, refused
 
 START = b"\x80\x05"
 ROWS = [(each.id, each.job_state, each.next_run_time) for each in recorded()]

@@ -9,9 +9,9 @@ from apscheduler.triggers.cron import CronTrigger
 from apscheduler.triggers.date import DateTrigger
 from apscheduler.triggers.interval import IntervalTrigger
 
-from adapters.apscheduler.job_state import decode, encode, next_run_bytes, next_run_offset
+from adapters.apscheduler.job_state import decode, encode, next_run_bytes
 from ports.jobs import Job
-from tests.unit.job_state_rows import DUE, Call, Global, dumps, recorded, row, state
+from tests.unit.job_state_rows import DUE, Call, Global, dumps, next_run_offset, recorded, row, state
 
 NEW_YORK = ZoneInfo("America/New_York")
 

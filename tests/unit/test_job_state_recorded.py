@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from adapters.apscheduler.job_state import FUNCTION_REFERENCES, decode, encode, next_run_offset
+from adapters.apscheduler.job_state import FUNCTION_REFERENCES, decode, encode
 from ports.jobs import Job
 from ports.triggers import CronTrigger, IntervalTrigger
-from tests.unit.job_state_rows import Recorded, recorded
+from tests.unit.job_state_rows import Recorded, next_run_offset, recorded
 
 ROWS = list(recorded())
 

@@ -211,6 +211,14 @@ async def test_a_preview_looks_from_a_moment_on(world: World) -> None:
     assert found.times == ["2027-01-02T09:00:00+09:00"]
 
 
+async def test_a_preview_can_look_as_far_as_times_go(world: World) -> None:
+    """At the end of the calendar there are fewer runs, and no failure."""
+    found = await world.runs.preview(
+        cron="0 0 1 1 *", user_timezone="Europe/Warsaw", count=5, after="9997-12-31T23:59:59"
+    )
+    assert [run[:4] for run in found.times] == ["9998", "9999"]
+
+
 async def test_a_schedules_own_preview_goes_by_its_trigger(world: World) -> None:
     """The stored fields are the truth, with its jitter, and a pause is told."""
     job = world.jobs.jobs["s"]

@@ -58,6 +58,8 @@ async def test_a_time_at_a_change_of_the_clock_is_one_that_it_shows(world: World
         ("", {"run_at": "tomorrow"}, "run_at"),
         ("", {"run_at": "0001-01-01T00:00+14:00"}, "run_at"),
         ("", {"run_at": "9999-12-31T23:59-14:00"}, "run_at"),
+        ("", {"run_at": "9999-01-01T00:00"}, "run_at"),
+        ("0 9 * * *", {"start_at": "0001-01-01T00:00"}, "start_at"),
         ("", {"run_at": NOW.isoformat()}, "run_at"),
         ("", {"run_at": "2026-12-01T09:00", "end_at": "2026-12-02T09:00"}, "run_at"),
         ("", {"run_at": "2026-12-01T09:00", "jitter_secs": 5}, "run_at"),

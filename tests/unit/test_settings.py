@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from domain.cron import CronDialect
+from entrypoints.container import monitoring_settings
 from entrypoints.errors import SettingsError
 from entrypoints.settings import LogLevel, Receiver, ReceiverKind, Settings
 
@@ -56,6 +57,9 @@ def test_the_environment_wins_over_dotenv_and_dotenv_over_defaults(
         ("SCHEDULER_CRON_DIALECT", "quartz"),
         ("SCHEDULER_WEEKLY_SUMMARY_CRON", "0 0 31 2 *"),
         ("SCHEDULER_USER_SHARE", "0"),
+        ("SCHEDULER_PAUSE_AFTER_GONE", "-1"),
+        ("SCHEDULER_MAX_SCHEDULES_PER_USER", "-1"),
+        ("SCHEDULER_MIN_INTERVAL_SECS", "x"),
         ("LOG_LEVEL", "LOUD"),
         ("SCHEDULER_DISPATCH_DEADLINE_SECS", "inf"),
         ("SCHEDULER_DISPATCH_TIMEOUT_SECS", "nan"),
@@ -153,6 +157,20 @@ def test_hosts_of_neighbours(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Settings.load().service_host("NotificationManager") == "0.0.0.0"
 
 
+@pytest.mark.parametrize("host", ["http://rest", "rest:8006", "a b", "user:pw@rest", "a/b", "a\nb"])
+def test_a_host_is_only_a_host(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+    """Port and scheme are said elsewhere; the line names the variable."""
+    monkeypatch.setenv("DATABASEMANAGER_HOST", host)
+    with pytest.raises(SettingsError, match=r"^DATABASEMANAGER_HOST is "):
+        Settings.load().service_host("DatabaseManager")
+
+
+def test_an_ipv6_host_gets_its_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the URL, where the port follows."""
+    monkeypatch.setenv("EXECUTIONMANAGER_HOST", "fd00::2")
+    assert Settings.load().rpc_receiver_url() == "http://[fd00::2]:8002/add_graph_execution"
+
+
 def test_the_machines_zone_counts_unless_one_is_set(monkeypatch: pytest.MonkeyPatch) -> None:
     """As the original does."""
     monkeypatch.setenv("TZ", "Asia/Kolkata")
@@ -198,6 +216,13 @@ def test_the_originals_dialect_can_be_kept(monkeypatch: pytest.MonkeyPatch) -> N
     """For whoever relies on its weekday numbers."""
     monkeypatch.setenv("SCHEDULER_CRON_DIALECT", "apscheduler")
     assert Settings.load().scheduler_cron_dialect is CronDialect.APSCHEDULER
+
+
+def test_late_alerts_repeat_when_an_operator_asks_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the original's do at every look; ours are sent once unless told otherwise."""
+    assert not monitoring_settings(Settings.load()).repeat_late_alerts
+    monkeypatch.setenv("SCHEDULER_REPEAT_LATE_ALERTS", "true")
+    assert monitoring_settings(Settings.load()).repeat_late_alerts
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from adapters.apscheduler import records
 from adapters.apscheduler.arguments import require_json
@@ -43,8 +44,6 @@ _LONGEST_TAIL = 80
 NEXT_RUN_BYTES = 10
 """How many bytes of a row's pickle say when it runs next; the rest stays as it is from run to run."""
 
-_NO_MOMENT = bytes(NEXT_RUN_BYTES)
-
 
 class _ForeignRowError(Exception):
     """A row that parses, but isn't ours."""
@@ -61,16 +60,29 @@ def decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job | 
     What a Job holds can be written as JSON by the standard library, nested up to `arguments.MAX_DEPTH`; its text
     may hold lone surrogates, which the original stores and then can't show.
     """
+    found = decode_to_patch(row_id, job_state, next_run_time)
+    return found if isinstance(found, UnreadableRow) else found[0]
+
+
+def decode_to_patch(
+    row_id: str, job_state: bytes, next_run_time: float | None
+) -> tuple[Job, int | None] | UnreadableRow:
+    """Do what `decode` does, and tell where the ten bytes of the row's next run begin.
+
+    None for a row whose next run can't be patched in place. It can in what APScheduler writes for a job that is
+    not paused: the bytes stand at the end, nothing refers back to them, and their zone is the trigger's own. So
+    any `next_run_bytes` in that zone may take their place.
+    """
     try:
-        return _decode(row_id, job_state, next_run_time)
+        state, last_bytes = load(job_state)
+        return _job(row_id, state, job_state, next_run_time), _offset_to_patch(job_state, state, last_bytes)
     except _ForeignRowError as error:
         return UnreadableRow(row_id, UnreadableReason.FOREIGN, str(error))
     except RefusedPickleError as error:
         return UnreadableRow(row_id, UnreadableReason.QUARANTINED, str(error))
 
 
-def _decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job:
-    state = load(job_state)
+def _job(row_id: str, state: Any, job_state: bytes, next_run_time: float | None) -> Job:
     if type(state) is not dict or state.get("version", _VERSION) != _VERSION:
         raise RefusedPickleError("is not a job state of version 1")
     try:
@@ -90,9 +102,7 @@ def _decode(row_id: str, job_state: bytes, next_run_time: float | None) -> Job:
             next_run_at=_next_run_at(state["next_run_time"], next_run_time, trigger),
             options=StockOptions(
                 executor=_text(state["executor"]),
-                misfire_grace_time=None
-                if state["misfire_grace_time"] is None
-                else _count(state["misfire_grace_time"]),
+                misfire_grace_time=_grace(state["misfire_grace_time"]),
                 coalesce=_flag(state["coalesce"]),
                 max_instances=_count(state["max_instances"]),
                 args=tuple(args),
@@ -187,33 +197,23 @@ def encode(job: Job) -> bytes:
     return job_state
 
 
-def next_run_offset(job_state: bytes, *, own: bool = False) -> int | None:
-    """Return where the ten bytes of the row's next run begin, None where they can't be patched in place.
-
-    They can in what APScheduler writes for a job that is not paused: the bytes stand at the end, nothing refers
-    back to them, and their zone is the trigger's own. So any `next_run_bytes` in that zone may take their place.
-    `own` spares the proof of it for what `encode` has just made.
-    """
+def written_offset(job_state: bytes) -> int | None:
+    """Return where the ten bytes of the next run begin in what `encode` has just made; None where it has none."""
     tail = _NEXT_RUN_TAIL.search(job_state, max(0, len(job_state) - _LONGEST_TAIL))
-    if tail is None:
+    return None if tail is None else tail.start(1)
+
+
+def _offset_to_patch(job_state: bytes, state: dict[str, Any], last_bytes: int) -> int | None:
+    offset = written_offset(job_state)
+    # Proof that these are the bytes, not a text that looks the same: the opcode before them is one, so what
+    # follows it is what the pattern says; it makes a date, of the last key that is set, and that is the next run.
+    if offset is None or offset != last_bytes + 2 or next(reversed(state)) != "next_run_time":
         return None
-    offset = tail.start(1)
-    if own:
-        return offset
-    # Proof that these are the bytes, not others that look the same: with zeros here the next run is zeros.
-    try:
-        state = load(job_state[:offset] + _NO_MOMENT + job_state[offset + len(_NO_MOMENT) :])
-        patched, trigger = state["next_run_time"], state["trigger"].attributes()
-    except (RefusedPickleError, TypeError, LookupError, AttributeError):
-        return None
-    if (
-        type(patched) is not records.Moment
-        or patched.raw != _NO_MOMENT
-        or patched.zone is not trigger.get("timezone")
-    ):
+    due, zone = state["next_run_time"], state["trigger"].attributes().get("timezone")
+    if type(due) is not records.Moment or due.zone is not zone:
         return None
     # pytz has a zone object for each offset, so that its zone would be wrong after the clocks change.
-    has_offset = type(patched.zone) is records.NamedZone and patched.zone.utc_offset is not None
+    has_offset = type(zone) is records.NamedZone and zone.utc_offset is not None
     return None if has_offset else offset
 
 

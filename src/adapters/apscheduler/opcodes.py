@@ -57,23 +57,27 @@ _LONG4 = pickle.LONG4[0]
 _WORD = 8
 
 
-def scan(data: bytes) -> None:
-    """Refuse `data` unless it is one pickle of allowed opcodes within bounds. Raises RefusedPickleError."""
+def scan(data: bytes) -> int:
+    """Refuse `data` unless it is one pickle of allowed opcodes within bounds. Raises RefusedPickleError.
+
+    Returns where its last opcode for bytes is, which a date has; -1 where there is none.
+    """
     if len(data) > MAX_BYTES:
         raise RefusedPickleError("is longer than any job row")
     if data[:2] not in _PROTOCOLS:
         raise RefusedPickleError("is not a pickle of protocol 4 or 5")
     try:
-        end = _walk(data)
+        end, last_bytes = _walk(data)
     except IndexError:
         raise RefusedPickleError("ends before its time") from None
     if end != len(data):
         raise RefusedPickleError("goes on after its end")
+    return last_bytes
 
 
-def _walk(data: bytes) -> int:
-    """Return where the pickle ends. Raises IndexError when the data ends first."""
-    sizes, position, rare = _SIZES, 2, 0
+def _walk(data: bytes) -> tuple[int, int]:
+    """Return where the pickle ends, and its last opcode for bytes. Raises IndexError when the data ends first."""
+    sizes, position, rare, last_bytes = _SIZES, 2, 0, -1
     for _ in range(MAX_OPCODES):
         opcode = data[position]
         size = sizes[opcode]
@@ -84,8 +88,10 @@ def _walk(data: bytes) -> int:
             if data[position] == _MEMOIZE:  # nearly always: worth a quarter of the time for a typical row
                 position += 1
         elif opcode == _STOP:
-            return position + 1
+            return position + 1, last_bytes
         else:
+            if opcode == _SHORT_BYTES:
+                last_bytes = position
             size, is_rare = _measure(data, position, opcode)
             position += size
             rare += is_rare

@@ -160,11 +160,14 @@ class _RecordUnpickler(pickle.Unpickler):
         raise RefusedPickleError("refers to something that no job row refers to")
 
 
-def load(data: bytes) -> Any:
-    """Return the records in `data`. Raises RefusedPickleError for anything that a job row would not hold."""
-    scan(data)
+def load(data: bytes) -> tuple[Any, int]:
+    """Return the records in `data`, and where its last opcode for bytes is (`scan`).
+
+    Raises RefusedPickleError for anything that a job row would not hold.
+    """
+    last_bytes = scan(data)
     try:
-        return _RecordUnpickler(io.BytesIO(data)).load()
+        return _RecordUnpickler(io.BytesIO(data)).load(), last_bytes
     except RefusedPickleError:
         raise
     except Exception as error:  # noqa: BLE001  hostile bytes make the unpickler raise anything

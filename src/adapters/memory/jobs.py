@@ -64,7 +64,7 @@ class MemoryJobStore(FailsOnDemand):
         if changed is None:
             return job
         self.jobs[job_id] = changed
-        if changed.next_run_at is None:
+        if changed.next_run_at is None and job.next_run_at is not None:
             self._cancel(job_id)
         self._woken()
         return changed

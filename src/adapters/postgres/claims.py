@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
 from adapters.postgres.firing_rows import insert_firings
-from adapters.postgres.job_index import INDEXED, entry_of, payload_bytes, store_entries
+from adapters.postgres.job_index import INDEXED, own_entry, payload_bytes, store_entries
 from adapters.postgres.job_rows import timestamp
 from adapters.postgres.leases import require_alive
 from adapters.postgres.literals import array
@@ -131,7 +131,7 @@ class ClaimTransaction:
                 },
             )
             if self._store is INDEXED:
-                entries = [entry_of(job, state, own=True) for job, state in going_on]
+                entries = [own_entry(job, state) for job, state in going_on]
                 store_entries(connection, self._names, entries)
         return [step.firing.job_id for step in steps if step.job is None]
 

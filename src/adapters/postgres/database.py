@@ -4,12 +4,14 @@ import asyncio
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, QueuePool
+import psycopg2
+from sqlalchemy import Connection, QueuePool
 
 from adapters.postgres.connections import channel, new_engine
 from adapters.postgres.failures import DATABASE_ERRORS, is_conflict, may_be_shown, unavailable
@@ -54,7 +56,6 @@ class Database:
         self.engine = new_engine(
             url, idle_secs=idle_secs, pool_size=pool_size, max_overflow=0, pool_timeout=wait_secs
         )
-        self._autocommit = self.engine.execution_options(isolation_level="AUTOCOMMIT")
         self._wait_secs = wait_secs
         self._max_waiting = max_waiting
         self._waiting = dict.fromkeys(Lane, 0)
@@ -74,11 +75,11 @@ class Database:
         `work` is repeated as a whole after a serialization failure or a deadlock, so it must keep nothing outside.
         Raises StoreUnavailable; what `work` itself raises comes out after a rollback.
         """
-        return await self._call(lane, lambda turn: self._repeat(turn, self.engine, work))
+        return await self._call(lane, lambda turn: self._repeat(turn, _committing, work))
 
     async def run_statement(self, lane: Lane, work: Callable[[Connection], T]) -> T:
         """Run `work`, which executes a single statement, as a transaction of its own; saves two round trips."""
-        return await self._call(lane, lambda turn: self._repeat(turn, self._autocommit, work))
+        return await self._call(lane, lambda turn: self._repeat(turn, _autocommitting, work))
 
     async def aclose(self) -> None:
         """Let what runs finish, then close every connection."""
@@ -104,14 +105,12 @@ class Database:
             raise StoreUnavailable("no database connection became free in time", overloaded=True)
         return await future
 
-    def _repeat(self, turn: "_Turn", engine: Engine, work: Callable[[Connection], T]) -> T:
+    def _repeat(self, turn: "_Turn", mode: "_Mode", work: Callable[[Connection], T]) -> T:
         for last in (tries == _TRIES for tries in range(1, _TRIES + 1)):
             try:
-                with engine.connect() as connection:
+                with self.engine.connect() as connection, mode(connection):
                     turn.begin()
-                    result = work(connection)
-                    connection.commit()
-                    return result
+                    return work(connection)
             except DATABASE_ERRORS as error:
                 if is_conflict(error) and not last:
                     time.sleep(random.uniform(0, _LONGEST_REPEAT_PAUSE_SECS))  # noqa: S311  spread, not secrecy
@@ -121,6 +120,33 @@ class Database:
                     raise
                 raise translated from (error if may_be_shown(error) else None)
         raise AssertionError  # the last try returns or raises
+
+
+_Mode = Callable[[Connection], AbstractContextManager[None]]
+
+
+@contextmanager
+def _committing(connection: Connection) -> Iterator[None]:
+    yield
+    connection.commit()
+
+
+@contextmanager
+def _autocommitting(connection: Connection) -> Iterator[None]:
+    """Switch psycopg2 itself, which asks the server nothing.
+
+    SQLAlchemy's isolation level AUTOCOMMIT does, when it switches back; where the server has gone meanwhile that
+    fails in the middle of giving the connection back, and the pool is one connection smaller for good.
+    """
+    raw: Any = connection.connection.dbapi_connection
+    raw.autocommit = True
+    try:
+        yield
+    finally:
+        try:
+            raw.autocommit = False
+        except psycopg2.Error:
+            connection.invalidate()
 
 
 class _GivenUpError(Exception):

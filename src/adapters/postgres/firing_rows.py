@@ -1,7 +1,6 @@
 """Rows of `scheduler_firings`: written by claims, cancelled with their job, read as records."""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -10,6 +9,7 @@ from sqlalchemy import Connection
 from adapters.postgres.job_index import payload_bytes
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key, unescaped
+from adapters.postgres.payloads import JsonPayload
 from ports.firings import Firing, FiringRecord, FiringState, NewFiring
 
 FIRING = "f.id, f.store, f.job_id, f.kind, f.scheduled_at, f.claimed_at, f.payload, f.attempts, f.coalesced"
@@ -64,7 +64,7 @@ _CANCEL = """
         finished_at = CASE WHEN f.state <> 'leased' THEN %(now)s::timestamptz END,
         attempt_at = NULL,
         payload = CASE WHEN f.state = 'leased' THEN payload END
-    WHERE f.job_key = %(job_key)s AND f.state IN ('leased', 'waiting', 'held')
+    WHERE f.job_key = ANY (%(job_keys)s::uuid[]) AND f.state IN ('leased', 'waiting', 'held')
 """
 
 
@@ -150,9 +150,12 @@ def enqueue_firings(
     return frozenset(scheduled_at for scheduled_at, _ in rows)
 
 
-def cancel_firings(connection: Connection, names: Names, *, store: str, job_id: str, now: datetime) -> None:
-    """Cancel a job's firings that wait, and mark the leased ones, whose outcome decides (`settle`)."""
-    connection.exec_driver_sql(names.sql(_CANCEL), {"job_key": job_key(store, job_id), "now": now})
+def cancel_firings(
+    connection: Connection, names: Names, *, store: str, job_ids: Iterable[str], now: datetime
+) -> None:
+    """Cancel jobs' firings that wait, and mark the leased ones, whose outcome decides (`settle`)."""
+    parameters = {"job_keys": array(job_key(store, job_id) for job_id in job_ids), "now": now}
+    connection.exec_driver_sql(names.sql(_CANCEL), parameters)
 
 
 def to_firing(row: Sequence[Any]) -> Firing:
@@ -164,7 +167,7 @@ def to_firing(row: Sequence[Any]) -> Firing:
         kind=row[3],
         scheduled_at=row[4],
         claimed_at=row[5],
-        payload={} if row[6] is None else json.loads(bytes(row[6])),
+        payload={} if row[6] is None else JsonPayload(bytes(row[6])),
         attempts=row[7],
         coalesced=row[8],
     )

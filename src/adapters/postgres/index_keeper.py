@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode
+from adapters.apscheduler.job_state import decode_to_patch
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.job_index import INDEXED, MATCHES, JobEntry, entry_of, store_entries
 from adapters.postgres.literals import array
 from ports.errors import StoreUnavailable
-from ports.jobs import Job
+from ports.jobs import UnreadableRow
 
 logger = logging.getLogger(__name__)
 
@@ -182,7 +182,8 @@ def _entries(rows: Iterable[Sequence[Any]]) -> list[JobEntry]:
     entries = []
     for row_id, job_state, next_run_time in rows:
         state = bytes(job_state)
-        job = decode(row_id, state, next_run_time)
-        if isinstance(job, Job):
-            entries.append(entry_of(job, state, own=False))
+        found = decode_to_patch(row_id, state, next_run_time)
+        if not isinstance(found, UnreadableRow):
+            job, offset = found
+            entries.append(entry_of(job, state, offset=offset))
     return entries

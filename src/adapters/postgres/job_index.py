@@ -8,18 +8,19 @@ in place. Rows that others write are marked by a trigger, and looked at anew (`i
 import hashlib
 import json
 import uuid
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import NEXT_RUN_BYTES, next_run_offset
+from adapters.apscheduler.job_state import NEXT_RUN_BYTES, decode, written_offset
+from adapters.apscheduler.triggers import own_zone
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key
-from ports.jobs import Job, StoreName
+from ports.jobs import Job, JobKind, StockOptions, StoreName
 from ports.triggers import Trigger
 
 INDEXED = StoreName.EXECUTION
@@ -33,29 +34,30 @@ MATCHES = f"""
 """Whether entry `x` describes the pickle of row `j`."""
 
 _COLUMNS = (
-    "job_id, digest, next_run_offset, trigger_key, job_key, kind, user_key, graph_key, user_id, graph_id, payload"
+    "job_id, digest, next_run_offset, trigger_key, job_key, kind, user_key, graph_key, user_id, graph_id,"
+    " name, options, payload"
 )
 _REPLACE = f"""
     ON CONFLICT (job_id) DO UPDATE SET ({_COLUMNS}) = ROW (
         {", ".join(f"excluded.{name}" for name in _COLUMNS.split(", "))}
     )
 """
-STORE = f"""
-    INSERT INTO {{index}} ({_COLUMNS})
-    SELECT stored.id, %(digest)s::uuid, %(next_run_offset)s::int, %(trigger_key)s::uuid, %(job_key)s::uuid,
-        %(kind)s, %(user_key)s::bigint, %(graph_key)s::bigint, %(user_id)s, %(graph_id)s, %(payload)s::bytea
-    FROM stored {_REPLACE}
-"""  # noqa: S608  texts of ours
-"""Part of a statement that writes a row: stores its entry with it, if `stored` has a row."""
-
-_STORE_MANY = f"""
-    INSERT INTO {{index}} ({_COLUMNS})
-    SELECT * FROM unnest(
+_ENTRIES = f"""
+    unnest(
         %(job_id)s::text[], %(digest)s::uuid[], %(next_run_offset)s::int[], %(trigger_key)s::uuid[],
         %(job_key)s::uuid[], %(kind)s::text[], %(user_key)s::bigint[], %(graph_key)s::bigint[],
-        %(user_id)s::text[], %(graph_id)s::text[], %(payload)s::bytea[]
-    ) {_REPLACE}
+        %(user_id)s::text[], %(graph_id)s::text[], %(name)s::text[], %(options)s::text[], %(payload)s::bytea[]
+    ) AS n ({_COLUMNS})
+"""
+_STORE = f"INSERT INTO {{index}} ({_COLUMNS}) SELECT n.* FROM {_ENTRIES} {_REPLACE}"  # noqa: S608  texts of ours
+STORE_WITH = f"""
+    INSERT INTO {{index}} ({_COLUMNS})
+    SELECT n.* FROM {_ENTRIES} JOIN stored ON stored.id = n.job_id {_REPLACE}
 """  # noqa: S608  texts of ours
+"""Part of a statement that writes rows: stores the entries of those that `stored` has. Takes `entry_columns`."""
+
+_STATES = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+_KINDS = {kind.value: kind for kind in JobKind}
 _LONGEST_PAYLOAD = 4096
 _MOST_TRIGGERS = 100_000
 _ZEROS = bytes(NEXT_RUN_BYTES)
@@ -75,23 +77,22 @@ class JobEntry:
     graph_key: int | None
     user_id: str | None
     graph_id: str | None
+    name: str
+    options: str
     payload: bytes | None
 
-    def parameters(self) -> Mapping[str, Any]:
-        """Return what `STORE` takes."""
-        return {name: getattr(self, name) for name in JobEntry.__slots__}
 
-
-def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
-    """Return the entry of a row that holds `job` as `job_state`; `own` says that `encode` has just made it."""
-    offset = None if job.next_run_at is None else next_run_offset(job_state, own=own)
+def entry_of(job: Job, job_state: bytes, *, offset: int | None) -> JobEntry:
+    """Return the entry of a row that holds `job` as `job_state`, with the bytes of its next run at `offset`."""
     digested = job_state
     if offset is not None:
         digested = job_state[:offset] + _ZEROS + job_state[offset + NEXT_RUN_BYTES :]
     user_id, graph_id = job.kwargs.get("user_id"), job.kwargs.get("graph_id")
     payload = payload_bytes(job.kwargs)
+    # What is due in no zone of its trigger's own can't be told from the column alone.
+    quick = len(payload) <= _LONGEST_PAYLOAD and own_zone(job.trigger) is not None
     return JobEntry(
-        job_id=job.id,
+        job_id=str(job.id),  # which may be a member of an enum
         digest=hashlib.md5(digested, usedforsecurity=False).hexdigest(),
         next_run_offset=offset,
         trigger_key=trigger_key(job.trigger),
@@ -101,8 +102,15 @@ def entry_of(job: Job, job_state: bytes, *, own: bool) -> JobEntry:
         graph_key=_key(graph_id),
         user_id=_shown(user_id),
         graph_id=_shown(graph_id),
-        payload=payload if len(payload) <= _LONGEST_PAYLOAD else None,
+        name=json.dumps(job.name),
+        options=_options_text(job.options),
+        payload=payload if quick else None,
     )
+
+
+def own_entry(job: Job, job_state: bytes) -> JobEntry:
+    """Return the entry of a row that `encode` has just made of `job`."""
+    return entry_of(job, job_state, offset=written_offset(job_state))
 
 
 def payload_bytes(payload: Mapping[str, Any]) -> bytes:
@@ -113,8 +121,12 @@ def payload_bytes(payload: Mapping[str, Any]) -> bytes:
 def store_entries(connection: Connection, names: Names, entries: Sequence[JobEntry]) -> None:
     """Store entries, each instead of what its job had."""
     if entries:
-        columns = {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
-        connection.exec_driver_sql(names.sql(_STORE_MANY), columns)
+        connection.exec_driver_sql(names.sql(_STORE), entry_columns(entries))
+
+
+def entry_columns(entries: Sequence[JobEntry]) -> Mapping[str, str]:
+    """Return the parameters for `entries` in a statement, an array a column."""
+    return {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
 
 
 @lru_cache(maxsize=4096)
@@ -124,24 +136,61 @@ def trigger_key(trigger: Trigger) -> str:
 
 
 class KnownTriggers:
-    """Triggers by their keys, as they were met; the least recently met are forgotten."""
+    """Triggers by their keys, read from a row that has them when they are first met."""
 
-    def __init__(self) -> None:
-        self._triggers: OrderedDict[str, Trigger] = OrderedDict()
+    def __init__(self, names: Names) -> None:
+        self._triggers: dict[str, Trigger] = {}
+        self._states = names.sql(_STATES, store=INDEXED)
 
     def get(self, key: str) -> Trigger | None:
-        """Return the trigger, None where it has to be read from a row."""
-        trigger = self._triggers.get(key)
-        if trigger is not None:
-            self._triggers.move_to_end(key)
-        return trigger
+        """Return a trigger that was learnt, None where its rows have to be decoded."""
+        return self._triggers.get(key)
 
-    def learn(self, key: str, trigger: Trigger) -> None:
-        """Remember a trigger if `key` is indeed its key; an entry may be somebody's mistake."""
-        if trigger_key(trigger) == key:
-            self._triggers[key] = trigger
-            if len(self._triggers) > _MOST_TRIGGERS:
-                self._triggers.popitem(last=False)
+    def learn(self, connection: Connection, rows: Iterable[tuple[str, str]]) -> None:
+        """Read the trigger of each (id, trigger key) that was not met before."""
+        unmet = {key: row_id for row_id, key in rows if key not in self._triggers}
+        if not unmet:
+            return
+        if len(self._triggers) + len(unmet) > _MOST_TRIGGERS:
+            self._triggers = {}  # they are quickly read again
+        keys = {row_id: key for key, row_id in unmet.items()}
+        for row_id, state, time in connection.exec_driver_sql(self._states, {"ids": array(keys)}):
+            job = decode(row_id, bytes(state), time)
+            # An entry may be somebody's mistake.
+            if isinstance(job, Job) and trigger_key(job.trigger) == keys[row_id]:
+                self._triggers[keys[row_id]] = job.trigger
+
+
+def job_of(
+    row_id: str, next_run_time: float | None, entry: tuple[str, str, str, bytes], trigger: Trigger
+) -> Job | None:
+    """Return the job that an entry (kind, name, options, payload) describes, None where it does not suffice."""
+    kind, name, options, payload = entry
+    next_run_at = None
+    if next_run_time is not None:
+        try:
+            next_run_at = datetime.fromtimestamp(next_run_time, UTC).astimezone(own_zone(trigger))
+        except (ValueError, OverflowError, OSError):
+            return None
+    return Job(
+        id=row_id,
+        kind=_KINDS[kind],
+        name=json.loads(name),
+        trigger=trigger,
+        kwargs=json.loads(payload),
+        next_run_at=next_run_at,
+        options=_options(options),
+    )
+
+
+def _options_text(options: StockOptions) -> str:
+    return json.dumps({name: getattr(options, name) for name in StockOptions.__slots__})
+
+
+@lru_cache(maxsize=1024)
+def _options(text: str) -> StockOptions:
+    values = json.loads(text)
+    return StockOptions(**values | {"args": tuple(values["args"])})
 
 
 def _key(value: object) -> int | None:

@@ -1,33 +1,32 @@
 """Lists of jobs: all along the order's own index, those of a user or a graph through the index beside the table."""
 
+import asyncio
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
 
+from adapters.apscheduler.job_state import decode
 from adapters.postgres.database import Database, Lane
-from adapters.postgres.job_index import INDEXED
+from adapters.postgres.job_index import INDEXED, MATCHES, KnownTriggers, job_of
 from adapters.postgres.job_rows import timestamp
 from adapters.postgres.literals import array
 from adapters.postgres.names import hash_key
-from ports.jobs import Position, StoreName
-
-JobRow = tuple[str, bytes, float | None]
-"""Id, pickle and next run time."""
+from ports.jobs import Job, Position, StoreName, UnreadableRow
 
 _PAGE = 500
 # Ids are compared by code point, as Python does, whatever the database's own collation.
 _SCHEDULED = """
-    SELECT id, job_state, next_run_time FROM {jobs}
-    WHERE next_run_time >= %(time)s AND (next_run_time > %(time)s OR id COLLATE "C" > %(id)s)
+    FROM {jobs} WHERE next_run_time >= %(time)s AND (next_run_time > %(time)s OR id COLLATE "C" > %(id)s)
     ORDER BY next_run_time, id COLLATE "C" LIMIT %(size)s
 """
 _PAUSED = """
-    SELECT id, job_state, next_run_time FROM {jobs} WHERE next_run_time IS NULL AND id COLLATE "C" > %(id)s
-    ORDER BY id COLLATE "C" LIMIT %(size)s
+    FROM {jobs} WHERE next_run_time IS NULL AND id COLLATE "C" > %(id)s ORDER BY id COLLATE "C" LIMIT %(size)s
 """
 # Rows that somebody else wrote and the index has not looked at yet count as if they matched: who reads the list
-# decodes every row and looks again.
+# looks at every job again.
 _MATCHING = """
     FROM {jobs} WHERE id = ANY (ARRAY(
         SELECT job_id FROM {index}
@@ -39,9 +38,31 @@ _MATCHING = """
         OR (next_run_time IS NULL AND (%(time)s::float8 IS NOT NULL OR id COLLATE "C" > %(id)s))
     ) ORDER BY next_run_time NULLS LAST, id COLLATE "C"
 """
-_FIRST = f"SELECT id, job_state, next_run_time {_MATCHING} LIMIT %(size)s"
-_IDS = f"SELECT id {_MATCHING}"
-_BY_ID = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+_BY_ID = "FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+# The pickle is sent only of rows that the index does not describe.
+_ROWS = f"""
+    WITH j AS MATERIALIZED (SELECT id, next_run_time, job_state {{selected}})
+    SELECT j.id, j.next_run_time, e.kind, e.name, e.options, e.payload, e.trigger_key,
+        CASE WHEN e.trigger_key IS NULL THEN j.job_state END
+    FROM j LEFT JOIN LATERAL (
+        SELECT x.kind, x.name, x.options, x.payload, x.trigger_key::text FROM {{index}} AS x
+        WHERE x.job_id = j.id AND x.payload IS NOT NULL AND {MATCHES}
+    ) AS e ON true
+    ORDER BY j.next_run_time NULLS LAST, j.id COLLATE "C"
+"""  # noqa: S608  texts of ours
+_UNINDEXED_ROWS = """
+    SELECT id, next_run_time, NULL, NULL, NULL, NULL, NULL, job_state {selected}
+"""
+_STATES = "SELECT id, next_run_time, job_state FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+
+
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """A page: its jobs, how many rows it has, and the due time and id of the last."""
+
+    jobs: Sequence[Job | UnreadableRow]
+    count: int
+    last: tuple[float | None, str]
 
 
 class JobListing:
@@ -51,10 +72,15 @@ class JobListing:
         self._database = database
         self._has_index = store is INDEXED
         self._complete = False
+        self._triggers = KnownTriggers(database.names)
         names = database.names
-        self._scheduled, self._paused, self._first, self._ids, self._by_id = (
-            names.sql(text, store=store) for text in (_SCHEDULED, _PAUSED, _FIRST, _IDS, _BY_ID)
+        rows = _ROWS if self._has_index else _UNINDEXED_ROWS
+        self._scheduled, self._paused, self._first, self._by_id = (
+            names.sql(rows.replace("{selected}", text), store=store)
+            for text in (_SCHEDULED, _PAUSED, f"{_MATCHING} LIMIT %(size)s", _BY_ID)
         )
+        self._ids = names.sql(f"SELECT id {_MATCHING}", store=store)
+        self._states = names.sql(_STATES, store=store)
         self._is_complete = names.sql("SELECT complete FROM {index_state}")
 
     async def pages(
@@ -64,16 +90,21 @@ class JobListing:
         graph_id: str | None = None,
         paused: bool,
         after: Position | None,
-        size: int = _PAGE,
-    ) -> AsyncGenerator[Sequence[JobRow], None]:
-        """Yield pages of rows in order, among them every row that matches; others may be, too."""
+        limit: int | None = None,
+    ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
+        """Yield pages of jobs in order, among them every one that matches; others may be, too.
+
+        `limit` is how many the reader wants: no page is longer.
+        """
+        size = _PAGE if limit is None else min(limit, _PAGE)
         start = (float("-inf"), "") if after is None else (timestamp(after.next_run_at), after.id)
         if (user_id is None and graph_id is None) or not await self._index_is_complete():
             pages = self._all(start, paused=paused, size=size)
         else:
             pages = self._matching(start, _keys(user_id, graph_id), paused=paused, size=size)
-        async for page in pages:
-            yield page
+        async with aclosing(pages):
+            async for page in pages:
+                yield page
 
     async def _index_is_complete(self) -> bool:
         """Whether the index has looked at every row once (`index_keeper.py`); then it stays so."""
@@ -85,42 +116,67 @@ class JobListing:
 
     async def _all(
         self, start: tuple[float | None, str], *, paused: bool, size: int
-    ) -> AsyncGenerator[Sequence[JobRow], None]:
-        time, last_id = start
-        while True:
-            statement = self._paused if time is None else self._scheduled
-            rows = await self._rows(statement, {"time": time, "id": last_id, "size": size})
-            yield rows
-            if len(rows) == size:
-                last_id, _, time = rows[-1]
-            elif paused and time is not None:
-                time, last_id = None, ""
-            else:
-                return
+    ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
+        """Yield page after page. While the reader is at one, the next is read already."""
+        place: tuple[float | None, str] | None = start
+        reading = asyncio.create_task(self._page(start, size))
+        try:
+            while place is not None:
+                rows = await reading
+                paused_ones = (None, "") if paused and place[0] is not None else None
+                place = rows.last if rows.count == size else paused_ones
+                if place is not None:
+                    reading = asyncio.create_task(self._page(place, size))
+                    await asyncio.sleep(0)  # for a reader that never waits keeps the task from its start
+                yield rows.jobs
+        finally:
+            reading.cancel()
+
+    async def _page(self, place: tuple[float | None, str], size: int) -> "_Rows":
+        time, last_id = place
+        statement = self._paused if time is None else self._scheduled
+        return await self._rows(statement, {"time": time, "id": last_id, "size": size})
 
     async def _matching(
         self, start: tuple[float | None, str], keys: dict[str, int | None], *, paused: bool, size: int
-    ) -> AsyncGenerator[Sequence[JobRow], None]:
+    ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
         time, last_id = start
         parameters = {**keys, "paused": paused, "time": time, "id": last_id, "size": size}
         rows = await self._rows(self._first, parameters)
-        yield rows
-        if len(rows) < size:
+        yield rows.jobs
+        if rows.count < size:
             return
         # Longer than most lists are: the ids of the rest at once, since to find them costs as much each time.
-        last_id, _, time = rows[-1]
+        time, last_id = rows.last
         rest = await self._read_ids(parameters | {"time": time, "id": last_id})
         for begin in range(0, len(rest), _PAGE):
             ids = rest[begin : begin + _PAGE]
-            found = {row[0]: row for row in await self._rows(self._by_id, {"ids": array(ids)})}
+            found = {job.id: job for job in (await self._rows(self._by_id, {"ids": array(ids)})).jobs}
             yield [found[row_id] for row_id in ids if row_id in found]
 
-    async def _rows(self, statement: str, parameters: dict[str, Any]) -> list[JobRow]:
-        def read(connection: Connection) -> list[JobRow]:
-            found = connection.exec_driver_sql(statement, parameters)
-            return [(row_id, bytes(state), time) for row_id, state, time in found]
+    async def _rows(self, statement: str, parameters: dict[str, Any]) -> "_Rows":
+        def read(connection: Connection) -> _Rows:
+            found = connection.exec_driver_sql(statement, parameters).all()
+            if self._has_index:
+                self._triggers.learn(connection, ((row[0], row[6]) for row in found if row[6] is not None))
+            jobs = list(map(self._job, found))
+            stateless = [row[0] for row, job in zip(found, jobs, strict=True) if job is None]
+            if stateless:
+                states = connection.exec_driver_sql(self._states, {"ids": array(stateless)})
+                decoded = {row_id: decode(row_id, bytes(state), time) for row_id, time, state in states}
+                jobs = [decoded.get(row[0]) if job is None else job for row, job in zip(found, jobs, strict=True)]
+            last = (found[-1][1], found[-1][0]) if found else (None, "")
+            return _Rows([job for job in jobs if job is not None], len(found), last)
 
         return await self._database.run_statement(Lane.RPC, read)
+
+    def _job(self, row: Sequence[Any]) -> Job | UnreadableRow | None:
+        """Return what a row holds, None where its entry does not tell."""
+        row_id, time, kind, name, options, payload, key, state = row
+        if key is None:
+            return decode(row_id, bytes(state), time)
+        trigger = self._triggers.get(key)
+        return None if trigger is None else job_of(row_id, time, (kind, name, options, bytes(payload)), trigger)
 
     async def _read_ids(self, parameters: dict[str, Any]) -> list[str]:
         def read(connection: Connection) -> list[str]:

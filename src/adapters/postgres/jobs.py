@@ -3,15 +3,17 @@
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode
 from adapters.postgres.claims import ClaimTransaction
+from adapters.postgres.combined import Combined
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.firing_rows import cancel_firings, enqueue_firings
 from adapters.postgres.job_listing import JobListing
 from adapters.postgres.job_rows import JobRows, due_moment
+from adapters.postgres.job_writes import InsertJobs, RemoveJobs
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
 from ports.clock import Clock
 from ports.firings import NewFiring
@@ -37,14 +39,18 @@ class PostgresJobStore:
         self._database = database
         self._clock = clock
         names = database.names
-        self._rows = JobRows(names, name, channel=database.channel, notify_within_secs=notify_within_secs)
+        wake: dict[str, Any] = {"channel": database.channel, "notify_within_secs": notify_within_secs}
+        self._rows = JobRows(names, name, **wake)
+        self._insert = InsertJobs(names, name, **wake)
+        self._insert_soon = Combined(database, self._insert)
+        self._remove_soon = Combined(database, RemoveJobs(names, name, clock=clock))
         self._listing = JobListing(database, name)
         self._claim = ClaimTransaction(names, name)
         self._next_due = names.sql(_NEXT_DUE, store=name)
 
     async def put(self, job: Job, *, replacing: Callable[[Job], Job] | None = None) -> bool:
         """Store `job`, replacing a readable one of the same id by what `replacing` says."""
-        if await self._database.run_statement(Lane.RPC, lambda connection: self._rows.insert(connection, job)):
+        if await self._insert_soon(job):
             return True
         return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job, replacing))
 
@@ -54,7 +60,7 @@ class PostgresJobStore:
             return False
         if found is None:
             # Deleted since the insert failed. Whoever inserts between these two wins over us.
-            return self._rows.insert(connection, job) or self._replace(connection, job, replacing)
+            return self._insert(connection, [job])[0] is True or self._replace(connection, job, replacing)
         return self._rows.update(connection, job if replacing is None else replacing(found))
 
     async def get(self, job_id: str) -> Job | None:
@@ -73,7 +79,7 @@ class PostgresJobStore:
             if changed is None:
                 return job
             self._rows.update(connection, changed)
-            if changed.next_run_at is None:
+            if changed.next_run_at is None and job.next_run_at is not None:
                 self._cancel_firings(connection, job_id)
             return changed
 
@@ -81,17 +87,7 @@ class PostgresJobStore:
 
     async def remove(self, job_id: str, *, allow: Callable[[Job], None]) -> Job | None:
         """Delete a job that `allow` lets go."""
-
-        def work(connection: Connection) -> Job | None:
-            job = self._rows.read(connection, job_id, lock=True)
-            if not isinstance(job, Job):
-                return None
-            allow(job)
-            self._rows.delete(connection, job_id)
-            self._cancel_firings(connection, job_id)
-            return job
-
-        return await self._database.run(Lane.RPC, work)
+        return await self._remove_soon((job_id, allow))
 
     async def enqueue(
         self, job_id: str, *, firings: Callable[[Job], Sequence[NewFiring]]
@@ -112,9 +108,8 @@ class PostgresJobStore:
         return await self._database.run(Lane.RPC, work)
 
     def _cancel_firings(self, connection: Connection, job_id: str) -> None:
-        # A claim of this job was waited for by the row's lock, so its firing is seen here.
         cancel_firings(
-            connection, self._database.names, store=self.name.value, job_id=job_id, now=self._clock.now()
+            connection, self._database.names, store=self.name.value, job_ids=[job_id], now=self._clock.now()
         )
 
     async def list(
@@ -133,13 +128,14 @@ class PostgresJobStore:
         movable_until = self._clock.now() + _MAY_MOVE_WITHIN
         yielded: set[str] = set()
         count = 0
-        pages = self._listing.pages(user_id=user_id, graph_id=graph_id, paused=include_paused, after=after)
+        pages = self._listing.pages(
+            user_id=user_id, graph_id=graph_id, paused=include_paused, after=after, limit=limit
+        )
         async with aclosing(pages):
             async for page in pages:
-                for row_id, state, next_run_time in page:
+                for job in page:
                     if count == limit:
                         return
-                    job = decode(row_id, state, next_run_time)
                     if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
                         continue
                     if job.next_run_at is not None and job.next_run_at < movable_until:
@@ -170,8 +166,7 @@ class PostgresJobStore:
     async def unreadable(self) -> AsyncIterator[UnreadableRow]:
         """Yield every row that is left alone."""
         async for page in self._listing.pages(paused=True, after=None):
-            for row_id, state, next_run_time in page:
-                found = decode(row_id, state, next_run_time)
+            for found in page:
                 if isinstance(found, UnreadableRow):
                     yield found
 

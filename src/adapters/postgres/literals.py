@@ -7,7 +7,17 @@ from uuid import UUID
 
 def array(values: Iterable[object]) -> str:
     """Return a literal such as `{1,NULL,"a"}`, to be passed as a parameter and cast to the array's type."""
-    return "{" + ",".join([_WRITERS[type(value)](value) for value in values]) + "}"
+    return joined([_WRITERS[type(value)](value) for value in values])
+
+
+def element(value: object) -> str:
+    """Return how a value reads within an array literal."""
+    return _WRITERS[type(value)](value)
+
+
+def joined(elements: Iterable[str]) -> str:
+    """Return the array literal of elements that are written already."""
+    return "{" + ",".join(elements) + "}"
 
 
 def _quoted(text: str) -> str:

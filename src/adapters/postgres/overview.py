@@ -23,7 +23,6 @@ from ports.overview import (
     ScheduledBatch,
     ScheduledTriggers,
 )
-from ports.triggers import Trigger
 
 # Rows that the index doesn't have are unreadable, somebody else's, or about to be looked at (`index_keeper.py`).
 _SCHEDULED = f"""
@@ -34,7 +33,6 @@ _SCHEDULED = f"""
     FROM page AS p LEFT JOIN {{index}} AS x ON x.job_id = p.id AND x.kind = '{JobKind.EXECUTE_GRAPH.value}'
     GROUP BY 1, 2
 """  # noqa: S608  texts of ours
-_SAMPLES = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 # A pickle holds text as UTF-8, so the text is looked for among its bytes, written as ASCII to lower their case.
 _MENTIONING = """
     WITH page AS MATERIALIZED (
@@ -87,10 +85,9 @@ class PostgresOverview:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._names = database.names
-        self._known = KnownTriggers()
-        self._scheduled, self._samples, self._mentioning, self._paused_mentioning = (
-            self._names.sql(text, store=INDEXED)
-            for text in (_SCHEDULED, _SAMPLES, _SCHEDULED_MENTIONING, _PAUSED_MENTIONING)
+        self._known = KnownTriggers(database.names)
+        self._scheduled, self._mentioning, self._paused_mentioning = (
+            self._names.sql(text, store=INDEXED) for text in (_SCHEDULED, _SCHEDULED_MENTIONING, _PAUSED_MENTIONING)
         )
 
     async def scheduled(self, *, after: str = "", limit: int) -> ScheduledBatch:
@@ -104,26 +101,14 @@ class PostgresOverview:
     def _read_scheduled(self, connection: Connection, after: str, limit: int) -> ScheduledBatch:
         rows = connection.exec_driver_sql(self._scheduled, {"after": after, "limit": limit}).all()
         counted = [(key, time, count, sample) for key, time, count, sample, _ in rows if key is not None]
-        triggers = self._triggers(connection, {key: sample for key, _, _, sample in counted})
+        self._known.learn(connection, [(sample, key) for key, _, _, sample in counted])
         groups = [
-            ScheduledTriggers(triggers[key], None if time is None else due_moment(time), count)
+            ScheduledTriggers(trigger, None if time is None else due_moment(time), count)
             for key, time, count, _ in counted
-            if key in triggers
+            if (trigger := self._known.get(key)) is not None
         ]
         end = rows[0][4] if sum(row[2] for row in rows) == limit else None
         return ScheduledBatch(groups, end)
-
-    def _triggers(self, connection: Connection, samples: Mapping[str, str]) -> Mapping[str, Trigger]:
-        """Return triggers by their keys, read from a row of each that is not known yet; one call at a time."""
-        found = {key: trigger for key in samples if (trigger := self._known.get(key)) is not None}
-        unknown = {sample: key for key, sample in samples.items() if key not in found}
-        if unknown:
-            for row_id, state, time in connection.exec_driver_sql(self._samples, {"ids": array(unknown)}):
-                job = decode(row_id, bytes(state), time)
-                if isinstance(job, Job):
-                    self._known.learn(unknown[row_id], job.trigger)
-                    found[unknown[row_id]] = job.trigger
-        return found
 
     async def mentioning(self, text: str, *, after: Position | None = None, limit: int, most: int = 50) -> Mentions:
         """Return jobs whose pickles mention a text, in order."""

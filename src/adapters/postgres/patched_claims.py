@@ -5,23 +5,23 @@ statement moves the rows on and records their firings: it writes the column, and
 that say when the job runs next. Everything else in the pickle stays as whoever wrote it left it.
 """
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
-from adapters.apscheduler.job_state import decode, next_run_bytes
+from adapters.apscheduler.job_state import next_run_bytes
 from adapters.apscheduler.triggers import own_zone
 from adapters.postgres.job_index import MATCHES, KnownTriggers
 from adapters.postgres.job_rows import timestamp
-from adapters.postgres.literals import array
+from adapters.postgres.literals import array, element, joined
 from adapters.postgres.names import Names
+from adapters.postgres.payloads import JsonPayload
 from adapters.postgres.planned import Planned
 from ports.firings import Firing
-from ports.jobs import Job, StoreName
+from ports.jobs import Advance, StoreName
 
 # The digest is looked at outside of the part that locks: in a WHERE there the planner would reckon it for every
 # row that is due, not for those within the limit.
@@ -76,13 +76,27 @@ class Patched:
 
 @dataclass(frozen=True, slots=True)
 class _Move:
-    """What happens to every row of one trigger and due time: the literals that are written, and the firing's."""
+    """What happens to every row of one trigger and due time, and how that reads in an array of the statement."""
 
-    time: float | None
-    next_run: bytes | None
-    scheduled_at: datetime
-    coalesced: int
-    dropped: bool
+    time: str
+    next_run: str
+    scheduled: str
+    folded: str
+    dropped: str
+    advance: Advance
+
+    @staticmethod
+    def of(advance: Advance) -> "_Move":
+        """Write the values once, however many rows they are for."""
+        next_run = None if advance.next_run_at is None else next_run_bytes(advance.next_run_at)
+        return _Move(
+            time=element(timestamp(advance.next_run_at)),
+            next_run=element(next_run),
+            scheduled=element(advance.scheduled_at),
+            folded=element(advance.coalesced),
+            dropped=element(advance.dropped),
+            advance=advance,
+        )
 
 
 class PatchedClaims:
@@ -92,7 +106,7 @@ class PatchedClaims:
         self._store = store
         self._due = names.sql(_DUE_INDEXED.replace("{due}", due.strip()), store=store)
         self._states, self._patch = (names.sql(text, store=store) for text in (_STATES, _PATCH))
-        self._triggers = KnownTriggers()
+        self._triggers = KnownTriggers(names)
 
     def claim(
         self,
@@ -105,7 +119,7 @@ class PatchedClaims:
     ) -> Patched:
         """Lock due rows, move on those that the index describes, and record their firings."""
         rows = connection.exec_driver_sql(self._due, due).all()
-        self._learn(connection, rows)
+        self._triggers.learn(connection, ((row[0], row[3]) for row in rows if row[3] is not None))
         ready: list[tuple[str, str, Any, _Move]] = []
         others: list[tuple[str, float, bytes, str]] = []
         stateless: list[str] = []
@@ -130,22 +144,8 @@ class PatchedClaims:
             firings=firings,
             others=others,
             taken=len(ready),
-            run_out=[row_id for row_id, _, _, move in ready if move.time is None],
+            run_out=[row_id for row_id, _, _, move in ready if move.advance.next_run_at is None],
         )
-
-    def _learn(self, connection: Connection, rows: Sequence[Any]) -> None:
-        """Read each trigger that was not met before from one of its rows."""
-        unmet = {key: row_id for row_id, _, _, key, _, _, _ in rows if key is not None and not self._knows(key)}
-        if not unmet:
-            return
-        keys = {row_id: key for key, row_id in unmet.items()}
-        for row_id, time, state, _ in connection.exec_driver_sql(self._states, {"ids": array(keys)}):
-            job = decode(row_id, bytes(state), time)
-            if isinstance(job, Job):
-                self._triggers.learn(keys[row_id], job.trigger)
-
-    def _knows(self, key: str) -> bool:
-        return self._triggers.get(key) is not None
 
     def _move(self, key: str, time: float, planned: Planned) -> _Move | None:
         """Return what happens to such rows, None for what has to be decoded."""
@@ -157,13 +157,7 @@ class PatchedClaims:
         if trigger is None:
             return None
         advance = planned(trigger, due.astimezone(own_zone(trigger) or UTC))
-        return _Move(
-            time=timestamp(advance.next_run_at),
-            next_run=None if advance.next_run_at is None else next_run_bytes(advance.next_run_at),
-            scheduled_at=advance.scheduled_at.astimezone(UTC),
-            coalesced=advance.coalesced,
-            dropped=advance.dropped,
-        )
+        return _Move.of(replace(advance, scheduled_at=advance.scheduled_at.astimezone(UTC)))
 
     def _record(
         self, connection: Connection, ready: Sequence[tuple[str, str, Any, _Move]], owner: str, claimed_at: datetime
@@ -175,11 +169,11 @@ class PatchedClaims:
                 "owner": owner,
                 "now": claimed_at,
                 "ids": array(row_id for row_id, _, _, _ in ready),
-                "times": array(move.time for _, _, _, move in ready),
-                "next_runs": array(move.next_run for _, _, _, move in ready),
-                "scheduled": array(move.scheduled_at for _, _, _, move in ready),
-                "coalesced": array(move.coalesced for _, _, _, move in ready),
-                "dropped": array(move.dropped for _, _, _, move in ready),
+                "times": joined([move.time for _, _, _, move in ready]),
+                "next_runs": joined([move.next_run for _, _, _, move in ready]),
+                "scheduled": joined([move.scheduled for _, _, _, move in ready]),
+                "coalesced": joined([move.folded for _, _, _, move in ready]),
+                "dropped": joined([move.dropped for _, _, _, move in ready]),
             },
         )
         ids = {job_id: firing_id for firing_id, job_id in recorded}
@@ -189,11 +183,11 @@ class PatchedClaims:
                 store=self._store.value,
                 job_id=row_id,
                 kind=kind,
-                scheduled_at=move.scheduled_at,
+                scheduled_at=move.advance.scheduled_at,
                 claimed_at=claimed_at,
-                payload=json.loads(bytes(payload)),
-                coalesced=move.coalesced,
+                payload=JsonPayload(bytes(payload)),
+                coalesced=move.advance.coalesced,
             )
             for row_id, kind, payload, move in ready
-            if not move.dropped and row_id in ids
+            if not move.advance.dropped and row_id in ids
         ]

@@ -28,6 +28,7 @@ _RESOLUTION_SECS = 1e-6  # less than this can't be slept
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
 _FIRST_FRUITLESS_SECS = 0.002
+_QUIET_SECS = 0.2  # in a rush of one store, how long those that had nothing due are left alone
 _PRUNE_EVERY_SECS = 60.0
 _PRUNE_BATCH = 2000
 
@@ -112,6 +113,7 @@ class FiringEngine:
         self._look_for_retries = True
         self._retry_at: datetime | None = None  # when the next retry of this replica's own is due
         self._picked_up_at = float("-inf")
+        self._ask_at: dict[StoreName, float] = {}  # in a rush, when a store that had nothing is asked again
         self._fruitless_pause = _FIRST_FRUITLESS_SECS
         self._batch = settings.first_batch
 
@@ -141,6 +143,9 @@ class FiringEngine:
     def held(self) -> int:
         """How many firings this replica has claimed and not yet settled."""
         return len(self._held)
+
+    def _loop_time(self) -> float:
+        return asyncio.get_running_loop().time()
 
     def seconds_since_tick(self) -> float:
         """Return how long ago the loop last went round; retrying a database that is away counts."""
@@ -178,7 +183,10 @@ class FiringEngine:
             return True
         limit = min(room, self._batch)
         taken = await self._pick_up(owner, limit)
+        rushing = self._batch == self._settings.full_batch
         for store in self._stores:
+            if rushing and self._loop_time() < self._ask_at.get(store.name, 0.0):
+                continue
             claim = await store.claim_due(now=self._clock.now(), limit=limit, owner=owner, plan=self._plan)
             taken += claim.taken
             self.state.claimed += len(claim.firings)
@@ -186,6 +194,7 @@ class FiringEngine:
                 self.state.unreadable_due += 1
                 logger.warning("row left alone: %s", row.detail, extra={"job_id": row.id, "reason": row.reason})
             self._hold(claim.firings, owner)
+            self._ask_at[store.name] = 0.0 if claim.taken else self._loop_time() + _QUIET_SECS
         self._batch = self._settings.full_batch if taken >= limit else self._settings.first_batch
         if taken:
             self._fruitless_pause = _FIRST_FRUITLESS_SECS

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from functools import cached_property
 
 from ports.errors import PortError
 from ports.leases import Leases
@@ -43,9 +44,13 @@ class Membership:
         self._news = asyncio.Event()
         self.replica: str | None = None
 
+    @cached_property
+    def _time(self) -> Callable[[], float]:
+        return asyncio.get_running_loop().time
+
     def holds(self) -> bool:
         """Whether dispatching what was claimed is still this replica's right."""
-        return self.replica is not None and asyncio.get_running_loop().time() < self._valid_until
+        return self.replica is not None and self._time() < self._valid_until
 
     async def still_holds(self, replica: str) -> bool:
         """Return True once `replica`'s lease is known to be valid, False once it is known to be lost."""
@@ -56,7 +61,7 @@ class Membership:
     async def join(self) -> str:
         """Register under a fresh id and return it. Raises StoreUnavailable."""
         replica = self._new_id()
-        asked = asyncio.get_running_loop().time()
+        asked = self._time()
         await self._leases.register(replica)
         self.replica = replica
         self._valid_until = asked + self._lease_secs
@@ -90,7 +95,7 @@ class Membership:
         if self.replica is None:
             return
         replica = self.replica
-        asked = asyncio.get_running_loop().time()
+        asked = self._time()
         if asked > self._valid_until:
             self._seen.clear()
         pulse = await self._leases.renew(replica, holds_from=self._holds_from())
@@ -108,7 +113,7 @@ class Membership:
         news.set()
 
     async def _watch(self, peers: dict[str, int]) -> None:
-        now = asyncio.get_running_loop().time()
+        now = self._time()
         for peer in self._seen.keys() - peers.keys():
             del self._seen[peer]
         for peer, beat in peers.items():

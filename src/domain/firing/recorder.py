@@ -12,14 +12,15 @@ logger = logging.getLogger(__name__)
 _BATCH = 2000
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
+_GATHER_SECS = 0.008  # what comes in a rush is written within 20 ms, and in few pieces
 
 
 class Recorder:
     """Writes outcomes in batches, for as long as it takes.
 
-    An outcome that comes while nothing is being written is written at once; those that come meanwhile make the
-    next batch. `on_settled` gets the owner, its outcomes once the ledger has dealt with them, and whether
-    all of them counted.
+    An outcome that comes while nothing is being written is written at once; those that come meanwhile, and for a
+    moment after, make the next batch. `on_settled` gets the owner, its outcomes once the ledger has dealt with
+    them, and whether all of them counted.
     """
 
     def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[Outcome], bool], None]) -> None:
@@ -48,6 +49,8 @@ class Recorder:
                 batch = self._outcomes[:_BATCH]
                 await self._write(batch)
                 del self._outcomes[: len(batch)]
+                if self._outcomes:
+                    await asyncio.sleep(_GATHER_SECS)
             self._arrived.clear()
             self._empty.set()
 

@@ -15,6 +15,8 @@ from domain.models import CredentialsMetaInput, GraphExecutionJobArgs, ScheduleC
 from entrypoints.rpc.errors import InvalidBodyError
 from ports.firings import FiringState
 
+MAX_PAGE = 1000
+
 _LIKE_FASTAPI = ConfigDict(from_attributes=True)
 """Makes pydantic name a body of the wrong type as recorded ("add array body")."""
 
@@ -88,6 +90,14 @@ class GetGraphExecutionSchedules(BaseModel):
     graph_id: str | None = Field(default=None, examples=["graph-1"])
     user_id: str | None = Field(default=None, examples=["user-1"])
     include_paused: bool = Field(default=False, description="List paused schedules too, last", examples=[True])
+    limit: int | None = Field(
+        default=None, ge=1, le=MAX_PAGE, description="List so many at the most; default all", examples=[50]
+    )
+    cursor: str | None = Field(
+        default=None,
+        description="Go on behind an earlier page: what its header X-Next-Cursor held",
+        examples=["WyIyMDI3LTAxLTAxVDA5OjAwOjAwKzAwOjAwIiwiYSJd"],
+    )
 
 
 class _OwnSchedule(BaseModel):

@@ -10,6 +10,7 @@ from litestar.response import Response
 from domain.models import ChangedSchedule, GraphExecutionJobInfo
 from domain.schedules import Schedules
 from entrypoints.rpc.docs import REFUSALS
+from entrypoints.rpc.listing import answer_all, answer_page, position_of
 from entrypoints.rpc.requests import (
     AddGraphExecutionSchedule,
     DeleteGraphExecutionSchedule,
@@ -19,7 +20,6 @@ from entrypoints.rpc.requests import (
     ResumeGraphExecutionSchedule,
     UpdateGraphExecutionSchedule,
 )
-from entrypoints.rpc.wire import JsonResponse, info_to_json
 
 TAGS = ["Schedules"]
 
@@ -74,10 +74,18 @@ async def delete_graph_execution_schedule(
 async def get_graph_execution_schedules(
     data: JSONBody[GetGraphExecutionSchedules], schedules: NamedDependency[Schedules]
 ) -> Response[list[GraphExecutionJobInfo]]:
-    """List the schedules of a user, a graph, both or all, soonest first."""
-    found = schedules.list(user_id=data.user_id, graph_id=data.graph_id, include_paused=data.include_paused)
-    # Written one by one, so that a long list neither stands in memory twice nor holds the loop in one piece.
-    return JsonResponse.of_items([info_to_json(info) async for info in found])
+    """List the schedules of a user, a graph, both or all, soonest first.
+
+    With `limit`, the header X-Next-Cursor holds the `cursor` of the next page; it is absent after the last.
+    """
+    found = schedules.list(
+        user_id=data.user_id,
+        graph_id=data.graph_id,
+        include_paused=data.include_paused,
+        after=None if data.cursor is None else position_of(data.cursor),
+        limit=None if data.limit is None else data.limit + 1,
+    )
+    return await (answer_all(found) if data.limit is None else answer_page(found, limit=data.limit))
 
 
 @post(

@@ -131,9 +131,9 @@ def _create_index_of_jobs(schema: str | None) -> None:
         sa.Column("graph_key", sa.BigInteger, comment="eight bytes of sha256(graph_id)"),
         sa.Column("user_id", sa.Text),
         sa.Column("graph_id", sa.Text),
-        sa.Column(
-            "payload", sa.LargeBinary, comment="the firing's payload; NULL where it is long: decode to claim"
-        ),
+        sa.Column("name", sa.Text, nullable=False),
+        sa.Column("options", sa.Text, nullable=False, comment="APScheduler's own, as JSON"),
+        sa.Column("payload", sa.LargeBinary, comment="the job's kwargs; NULL where they are long: decode the row"),
         schema=schema,
         comment="What lists and claims need of apscheduler_jobs; never an authority, and can be dropped",
     )

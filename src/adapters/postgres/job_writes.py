@@ -1,0 +1,103 @@
+"""Adding and removing rows, many in one transaction."""
+
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Connection
+
+from adapters.apscheduler.job_state import decode, encode
+from adapters.postgres.firing_rows import cancel_firings
+from adapters.postgres.job_index import INDEXED, STORE_WITH, entry_columns, own_entry
+from adapters.postgres.job_rows import NOTIFY_IF_SOON, timestamp
+from adapters.postgres.literals import array
+from adapters.postgres.names import Names, storable
+from ports.clock import Clock
+from ports.jobs import Job, StoreName, UnreadableRow
+
+_INSERT = """
+    WITH stored AS (
+        INSERT INTO {jobs} (id, next_run_time, job_state)
+        SELECT * FROM unnest(%(ids)s::text[], %(times)s::float8[], %(states)s::bytea[])
+        ON CONFLICT (id) DO NOTHING RETURNING id, next_run_time
+    )
+"""
+_LOCK = """
+    SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[]) ORDER BY id FOR UPDATE
+"""
+_DELETE = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+_FORGET = "WITH entries AS (DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[]))"
+
+Removal = tuple[str, Callable[[Job], None]]
+"""A job's id, and who may forbid that it is removed, by raising."""
+
+
+class InsertJobs:
+    """Inserts jobs whose ids are free; says of each whether it was. A single statement."""
+
+    def __init__(self, names: Names, store: StoreName, *, channel: str, notify_within_secs: float) -> None:
+        self._indexed = store is INDEXED
+        entries = f", entries AS ({STORE_WITH})" if self._indexed else ""
+        self._insert = names.sql(_INSERT + entries + NOTIFY_IF_SOON, store=store)
+        self._wake = {"channel": channel, "notify_within": notify_within_secs}
+
+    def __call__(self, connection: Connection, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
+        """Insert `jobs`. Of two with one id the first counts. What can't be encoded is refused by itself."""
+        results: list[bool | Exception] = [False] * len(jobs)
+        rows: dict[str, tuple[int, Job, bytes]] = {}
+        for number, job in enumerate(jobs):
+            try:
+                rows.setdefault(job.id, (number, job, encode(job)))
+            except ValueError as error:
+                results[number] = error
+        if rows:
+            for job_id, _ in connection.exec_driver_sql(self._insert, self._parameters(list(rows.values()))):
+                results[rows[job_id][0]] = True
+        return results
+
+    def _parameters(self, rows: Sequence[tuple[int, Job, bytes]]) -> dict[str, object]:
+        entries = [own_entry(job, state) for _, job, state in rows] if self._indexed else []
+        return {
+            "ids": array(str(job.id) for _, job, _ in rows),
+            "times": array(timestamp(job.next_run_at) for _, job, _ in rows),
+            "states": array(state for _, _, state in rows),
+            **entry_columns(entries),
+            **self._wake,
+        }
+
+
+class RemoveJobs:
+    """Removes jobs with their entries, and cancels what waits; returns each as it was, None where there is none."""
+
+    def __init__(self, names: Names, store: StoreName, *, clock: Clock) -> None:
+        self._names = names
+        self._store = store
+        self._clock = clock
+        self._lock = names.sql(_LOCK, store=store)
+        self._delete = names.sql((_FORGET if store is INDEXED else "") + _DELETE, store=store)
+
+    def __call__(self, connection: Connection, removals: Sequence[Removal]) -> Sequence[Job | Exception | None]:
+        """Remove those that nobody forbids."""
+        wanted = {job_id for job_id, _ in removals if storable(job_id)}
+        found: dict[str, Job | UnreadableRow] = {}
+        if wanted:
+            for row_id, state, time in connection.exec_driver_sql(self._lock, {"ids": array(wanted)}):
+                found[row_id] = decode(row_id, bytes(state), time)
+        results: list[Job | Exception | None] = []
+        removed: list[str] = []
+        for job_id, allow in removals:
+            job = found.get(job_id)
+            if not isinstance(job, Job):
+                results.append(None)
+                continue
+            try:
+                allow(job)
+            except Exception as error:  # noqa: BLE001  the caller's own rule; `Combined` raises it to that caller
+                results.append(error)
+            else:
+                del found[job_id]
+                removed.append(job_id)
+                results.append(job)
+        if removed:
+            connection.exec_driver_sql(self._delete, {"ids": array(removed)})
+            # A claim of these jobs was waited for by the rows' locks, so its firings are seen here.
+            cancel_firings(connection, self._names, store=self._store.value, job_ids=removed, now=self._clock.now())
+        return results
