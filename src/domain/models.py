@@ -146,7 +146,7 @@ class ScheduleChanges(BaseModel):
     end_at: str | None = Field(
         default=None,
         description="Don't run after (ISO 8601); null for no such bound",
-        examples=["2027-12-31T23:59:59"],
+        examples=["2037-12-31T23:59:59"],
     )
     jitter_secs: int | None = Field(
         default=None, description="Spread runs over this many seconds; null for none", examples=[60]

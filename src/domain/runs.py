@@ -127,7 +127,7 @@ class ScheduleRuns:
         def firings(job: Job) -> list[NewFiring]:
             nonlocal due
             require_owner(job, user_id)
-            due = _due_times(job, begin, end, now=self._clock.now())
+            due = due_times(job, begin, end, now=self._clock.now())
             _require_room(job, len(due))
             return [_new_firing(job, at) for at in due]
 
@@ -181,7 +181,8 @@ def _new_firing(job: Job, at: datetime) -> NewFiring:
     )
 
 
-def _due_times(job: Job, begin: str, end: str, *, now: datetime) -> list[datetime]:
+def due_times(job: Job, begin: str, end: str, *, now: datetime) -> list[datetime]:
+    """Return what a job was due from `begin` until `end`, of the past (`ScheduleRuns.backfill`)."""
     zone = tzinfo_of(job.trigger)
     first, last = (parse_moment(text, field=field, zone=zone) for text, field in ((begin, "from"), (end, "to")))
     if first.astimezone(UTC) >= last.astimezone(UTC):

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import secrets
 import socket
 import uuid
 from collections.abc import Mapping
@@ -24,6 +25,7 @@ from adapters.postgres.firings import PostgresFiringLedger
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.jobs import PostgresJobStore
 from adapters.postgres.leases import PostgresLeases
+from adapters.postgres.overview import PostgresOverview
 from adapters.postgres.tables import PostgresTables
 from adapters.postgres.wakeups import PostgresWakeUps
 from adapters.record_dispatch import RecordingExecutionDispatch
@@ -32,6 +34,7 @@ from adapters.storage.local import LocalExpiringFiles
 from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler, task_handler
 from domain.firing.settings import FiringSettings
+from domain.lookout.lookout import Lookout
 from domain.quotas import Quotas
 from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
@@ -49,6 +52,7 @@ from ports.firings import Firing, FiringLedger, Outcome, Retention
 from ports.jobs import JobKind, JobStore, StoreName
 from ports.leases import Leases
 from ports.notifications import Notifications
+from ports.overview import Overview
 from ports.tables import Tables
 from ports.wakeups import WakeUps
 
@@ -254,6 +258,9 @@ class Container(containers.DeclarativeContainer):
         default_timezone=providers.Callable(lambda settings: settings.default_timezone(), settings),
         dialect=settings.provided.scheduler_cron_dialect,
     )
+    overview: providers.Provider[Overview] = providers.Singleton(PostgresOverview, database)
+    lookout = providers.Singleton(Lookout, jobs=executions_store, ledger=ledger, overview=overview, clock=clock)
+    page_key = providers.Singleton(secrets.token_bytes, 32)
     system_tasks = providers.Singleton(
         SystemTasks,
         notifications=notifications,

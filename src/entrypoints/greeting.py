@@ -23,6 +23,7 @@ def _lines(settings: Settings, port: int, database: DatabaseUrl) -> list[str]:
     base = f"http://{f'[{host}]' if ':' in host else host}:{port}"
     lines = [
         f"agpt-scheduler listens on {base} (API documentation: {base}/docs)",
+        *([f"What is scheduled, what is coming, what happened: {base}/ui"] if settings.shows_page else []),
         f"Database: {database.display}",
         _receiver(settings),
     ]

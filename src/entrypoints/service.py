@@ -18,6 +18,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 from adapters.postgres import maintenance
 from adapters.postgres.index_keeper import Backfill
+from domain.lookout.lookout import Lookout
 from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
 from domain.system_tasks import SystemTasks, reconcile, system_jobs
@@ -27,7 +28,11 @@ from entrypoints.database_url import DatabaseUrl
 from entrypoints.databases import opened
 from entrypoints.greeting import say_where
 from entrypoints.listening import bind
-from entrypoints.rpc.app import create_app
+from entrypoints.page.access import Access
+from entrypoints.page.app import create_page
+from entrypoints.page.here import Here
+from entrypoints.page.state import Wellness
+from entrypoints.rpc.app import Page, create_app
 from entrypoints.settings import Settings
 from entrypoints.worker_metrics import WorkerMetrics
 from entrypoints.workers import Supervisor
@@ -76,6 +81,7 @@ def _checked_container(settings: Settings) -> Container:
     container = Container(settings=providers.Object(settings))
     container.dispatch()
     container.system_tasks()
+    container.page_key()  # before workers are forked, so that they take each other's forms
     return container
 
 
@@ -157,6 +163,7 @@ class Service:
             metrics=self.metrics,
             rpc_token=None if token is None else token.get_secret_value(),
             max_body_bytes=settings.scheduler_max_body_bytes,
+            page=self._page() if settings.shows_page else None,
         )
         return uvicorn.Config(
             app,
@@ -165,6 +172,25 @@ class Service:
             timeout_graceful_shutdown=max(1, round(settings.scheduler_shutdown_grace_secs)),
             http="httptools",
             ws="none",
+        )
+
+    def _page(self) -> Page:
+        container, settings = self.container, self.settings
+        token = settings.scheduler_rpc_token
+
+        def lookout() -> Lookout:
+            return container.lookout()
+
+        return create_page(
+            lookout=lookout,
+            access=Access(
+                token=None if token is None else token.get_secret_value(),
+                open_without_token=settings.embedded,
+                key=container.page_key(),
+            ),
+            wellness=Wellness(health=self.health, ready=self.ready),
+            here=Here(settings.default_timezone(), settings.scheduler_cron_dialect, container.clock().now),
+            stopping=self._stopping.is_set,
         )
 
     async def _fire(self) -> None:
@@ -261,6 +287,7 @@ class Service:
 
     async def _close(self) -> None:
         container = self.container
+        await container.lookout().aclose()
         for part in (container.dispatch(), container.database_manager(), container.notification_manager()):
             close = getattr(part, "aclose", None)  # no port asks for it: not every adapter holds something open
             if close is not None:

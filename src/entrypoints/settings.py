@@ -154,6 +154,10 @@ class Settings(BaseSettings):
         description="Alert about the same late executions at every look, as the original does",
     )
     scheduler_rpc_token: SecretStr | None = Field(None, description="Bearer token that callers must bring")
+    scheduler_page: bool | None = Field(
+        None,
+        description="Serve the page for people at /ui: on or off; unset, on with the private PostgreSQL only",
+    )
     scheduler_max_body_bytes: Count = Field(10 * 1024 * 1024, description="Longest request body")
     scheduler_block_names: Path | None = Field(None, description="JSON file, block id to name, for reports")
     scheduler_files_dir: Path | None = Field(
@@ -183,6 +187,11 @@ class Settings(BaseSettings):
     def embedded(self) -> bool:
         """Whether a private PostgreSQL is to be started."""
         return self.direct_url is None
+
+    @property
+    def shows_page(self) -> bool:
+        """Whether the page is served: with a platform's database not unless the operator says so."""
+        return self.embedded if self.scheduler_page is None else self.scheduler_page
 
     def database_url(self) -> DatabaseUrl:
         """Return the platform's database. Raises SettingsError."""

@@ -13,7 +13,7 @@ _GROUPS = {
     "scheduler_dispatch": "Who receives graph executions",
     "scheduler_max_in_flight": "Firing",
     "scheduler_timezone": "Cron, and the system tasks",
-    "scheduler_rpc_token": "RPC",
+    "scheduler_rpc_token": "RPC and page",
     "scheduler_block_names": "Files",
 }
 NEIGHBOURS = """\

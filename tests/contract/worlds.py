@@ -13,13 +13,16 @@ from adapters.memory.clock import SettableClock
 from adapters.memory.firings import MemoryFiringLedger
 from adapters.memory.jobs import MemoryJobStore
 from adapters.memory.leases import MemoryLeases
+from adapters.memory.overview import MemoryOverview
 from adapters.postgres.database import Database
 from adapters.postgres.firings import PostgresFiringLedger
 from adapters.postgres.jobs import PostgresJobStore
 from adapters.postgres.leases import PostgresLeases
+from adapters.postgres.overview import PostgresOverview
 from ports.firings import Firing, FiringLedger, FiringRecord, FiringState, NewFiring, Outcome
 from ports.jobs import Advance, Job, JobKind, JobStore, StoreName, UnreadableReason, UnreadableRow
 from ports.leases import Leases
+from ports.overview import Overview
 from ports.triggers import IntervalTrigger, Trigger
 from tests.postgres import SCHEMA, Server, plain
 
@@ -34,6 +37,7 @@ class World(ABC):
     jobs: JobStore
     ledger: FiringLedger
     leases: Leases
+    overview: Overview
 
     @abstractmethod
     def leave_row(self, row_id: str, *, due: datetime, reason: UnreadableReason) -> None:
@@ -52,6 +56,7 @@ class MemoryWorld(World):
         ledger = MemoryFiringLedger(self.clock)
         self._store = MemoryJobStore(StoreName.EXECUTION, ledger=ledger)
         self.jobs, self.ledger, self.leases = self._store, ledger, MemoryLeases(ledger)
+        self.overview = MemoryOverview(self._store, ledger=ledger, clock=self.clock)
 
     def leave_row(self, row_id: str, *, due: datetime, reason: UnreadableReason) -> None:
         """Stand for such a row."""
@@ -73,6 +78,7 @@ class PostgresWorld(World):
         self.ledger = PostgresFiringLedger(self.database, clock=self.clock)
         self.jobs = PostgresJobStore(StoreName.EXECUTION, database=self.database, clock=self.clock)
         self.leases = PostgresLeases(self.database, clock=self.clock)
+        self.overview = PostgresOverview(self.database)
         self._left: dict[str, bytes] = {}
 
     def leave_row(self, row_id: str, *, due: datetime, reason: UnreadableReason) -> None:

@@ -25,9 +25,10 @@ def test_a_newcomer_is_told_what_to_try(
         lines[0]
         == "agpt-scheduler listens on http://localhost:8003 (API documentation: http://localhost:8003/docs)"
     )
-    assert lines[1] == "Database: h/db (schema platform)"
-    assert "only recorded" in lines[2]
-    assert lines[4].startswith("  curl -s http://localhost:8003/add_graph_execution_schedule ")
+    assert lines[1] == "What is scheduled, what is coming, what happened: http://localhost:8003/ui"
+    assert lines[2] == "Database: h/db (schema platform)"
+    assert "only recorded" in lines[3]
+    assert lines[5].startswith("  curl -s http://localhost:8003/add_graph_execution_schedule ")
 
 
 @pytest.mark.parametrize(

@@ -223,3 +223,18 @@ def test_late_alerts_repeat_when_an_operator_asks_for_it(monkeypatch: pytest.Mon
     assert not monitoring_settings(Settings.load()).repeat_late_alerts
     monkeypatch.setenv("SCHEDULER_REPEAT_LATE_ALERTS", "true")
     assert monitoring_settings(Settings.load()).repeat_late_alerts
+
+
+@pytest.mark.parametrize(
+    ("direct_url", "page", "shown"),
+    [(False, None, True), (False, "off", False), (True, None, False), (True, "on", True), (True, "ON", True)],
+)
+def test_the_page_is_on_by_itself_with_the_private_database_only(
+    monkeypatch: pytest.MonkeyPatch, page: str | None, *, direct_url: bool, shown: bool
+) -> None:
+    """With a platform's, an operator has to say so."""
+    if direct_url:
+        monkeypatch.setenv("DIRECT_URL", "postgresql://u:p@h/db")
+    if page is not None:
+        monkeypatch.setenv("SCHEDULER_PAGE", page)
+    assert Settings.load().shows_page is shown

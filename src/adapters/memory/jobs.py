@@ -11,7 +11,8 @@ from ports.firings import FiringLedger, NewFiring
 from ports.jobs import Advance, Claim, FiringPlan, Job, JobKind, Position, StoreName, UnreadableRow
 
 
-def _order(job: Job | Position) -> tuple[bool, datetime, str]:
+def in_order(job: Job | Position) -> tuple[bool, datetime, str]:
+    """Return by what lists are ordered: next run, then id, paused ones last."""
     paused = job.next_run_at is None
     return paused, datetime.min.replace(tzinfo=UTC) if job.next_run_at is None else job.next_run_at, job.id
 
@@ -106,12 +107,12 @@ class MemoryJobStore(FailsOnDemand):
         self._raise_if_failing()
         matching = (
             job
-            for job in sorted(self.jobs.values(), key=_order)
+            for job in sorted(self.jobs.values(), key=in_order)
             if job.kind is JobKind.EXECUTE_GRAPH
             and (include_paused or job.next_run_at is not None)
             and user_id in (None, job.kwargs.get("user_id"))
             and graph_id in (None, job.kwargs.get("graph_id"))
-            and (after is None or _order(job) > _order(after))
+            and (after is None or in_order(job) > in_order(after))
         )
         for job in islice(matching, limit):
             yield job
@@ -124,7 +125,7 @@ class MemoryJobStore(FailsOnDemand):
     async def claim_due(self, *, now: datetime, limit: int, owner: str, plan: FiringPlan) -> Claim:
         """Advance due jobs and record their firings, soonest first."""
         self._raise_if_failing()
-        due = sorted((job for job in self.jobs.values() if _now_due(job, now)), key=_order)[:limit]
+        due = sorted((job for job in self.jobs.values() if _now_due(job, now)), key=in_order)[:limit]
         advances = [(job, plan(job.trigger, job.next_run_at or now, now)) for job in due]
         firings = await self._ledger.record(
             [_new_firing(job, advance) for job, advance in advances], store=self.name, owner=owner

@@ -2,9 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
 
 from litestar import Litestar
 from litestar.di import Provide
+from litestar.router import Router
+from litestar.template import TemplateConfig
 
 from domain.runs import ScheduleRuns
 from domain.schedules import Schedules
@@ -41,6 +45,15 @@ from entrypoints.rpc.wire import JsonResponse
 
 MAX_BODY_BYTES = 10 * 1024 * 1024
 
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Routes of pages for people, and the templates that they are written with."""
+
+    router: Router
+    templates: TemplateConfig[Any]
+
+
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
 
@@ -54,12 +67,14 @@ def create_app(
     metrics: Metrics,
     rpc_token: str | None = None,
     max_body_bytes: int = MAX_BODY_BYTES,
+    page: Page | None = None,
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """Return the application over providers of its use cases, each called once a request.
 
     `rpc_token` asks for a bearer token on everything but the probes. A body beyond `max_body_bytes` is answered
-    with 413. `lifespan` is entered before the first request and left after the last.
+    with 413. `page` is served beside the RPC. `lifespan` is entered before the first request and left after the
+    last.
     """
     app = Litestar(
         route_handlers=[
@@ -81,6 +96,7 @@ def create_app(
             execute_cleanup_expired_files,
             *operations(health=health, ready=ready, metrics=metrics),
             show_schema,
+            *([] if page is None else [page.router]),
         ],
         dependencies={
             "schedules": Provide(schedules, sync_to_thread=False),
@@ -93,6 +109,7 @@ def create_app(
         response_class=JsonResponse,
         request_max_body_size=max_body_bytes,
         openapi_config=documentation(),
+        template_config=None if page is None else page.templates,
         lifespan=list(lifespan),
         logging_config=None,
     )

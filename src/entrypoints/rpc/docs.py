@@ -1,6 +1,7 @@
 """The API's documentation: an OpenAPI schema, and one page rendered from it that needs no network."""
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from html import escape
 from importlib.metadata import version
@@ -69,10 +70,11 @@ REFUSALS: Mapping[int, ResponseSpec] = {
 class PageRenderPlugin(OpenAPIRenderPlugin):
     """Renders the schema as one plain page: Litestar's own renderers load scripts from elsewhere."""
 
-    def render(self, request: _AnyRequest, openapi_schema: dict[str, Any]) -> bytes:  # noqa: ARG002  Litestar's
-        """Return the page."""
+    def render(self, request: _AnyRequest, openapi_schema: dict[str, Any]) -> bytes:
+        """Return the page; its commands call the host that the reader called."""
         # Examples are library objects until they are written.
-        return "".join(_page(json.loads(msgspec.json.encode(openapi_schema)))).encode()
+        document = json.loads(msgspec.json.encode(openapi_schema))
+        return "".join(_page(document, str(request.base_url).rstrip("/"))).encode()
 
 
 def documentation() -> OpenAPIConfig:
@@ -99,26 +101,35 @@ def _operation_id(_handler: HTTPRouteHandler, method: Method, path: list[str | P
     return f"{method.lower()}_{path[0]}"
 
 
-def _page(document: _Schema) -> Iterator[str]:
+def _page(document: _Schema, base: str) -> Iterator[str]:
     info = document["info"]
     yield f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>{escape(info["title"])}</title>'
     yield f"<style>{_STYLE}</style></head><body><h1>{escape(info['title'])} {escape(info['version'])}</h1>"
     yield f'<p>{escape(info["description"])}</p><p>As data: <a href="/openapi.json">openapi.json</a></p>'
+    yield "<p>The commands run as they stand, from top to bottom: the first adds what the others call.</p>"
     schemas = document["components"]["schemas"]
-    for path, operations in document["paths"].items():
+    for path, operations in sorted(document["paths"].items(), key=_reading_order):
         for method, operation in operations.items():
-            yield from _operation(method, path, operation, schemas)
+            yield from _operation(method, path, operation, schemas, base)
     yield "</body></html>"
 
 
-def _operation(method: str, path: str, operation: _Schema, schemas: _Schema) -> Iterator[str]:
+def _reading_order(item: tuple[str, Any]) -> tuple[bool, bool, bool]:
+    """Begin with what adds the schedule of the examples, end with what deletes it, operations after the calls."""
+    path, operations = item
+    return "post" not in operations or "get" in operations, path.startswith("/delete"), not path.startswith("/add")
+
+
+def _operation(method: str, path: str, operation: _Schema, schemas: _Schema, base: str) -> Iterator[str]:
     yield f'<h2><span class="method">{method.upper()}</span> <code>{escape(path)}</code></h2>'
     yield f"<p><b>{escape(operation['summary'])}.</b> {escape(operation.get('description', ''))}</p>"
+    command = f"curl -s {shlex.quote(f'{base}{path}')}"
     if "requestBody" in operation:
         body = _resolved(operation["requestBody"]["content"]["application/json"]["schema"], schemas)
         yield from _fields(body, schemas)
         example = json.dumps(_example(body, schemas), indent=2, ensure_ascii=False)
-        yield f"<p>Example:</p><pre>{escape(example)}</pre>"
+        command += f" -H 'content-type: application/json' -d {shlex.quote(example)}"
+    yield f"<p>Example:</p><pre>{escape(command)}</pre>"
     yield "<table><tr><th>Status</th><th>Answer</th></tr>"
     for status, response in operation["responses"].items():
         content = response.get("content", {})

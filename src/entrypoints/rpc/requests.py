@@ -56,7 +56,7 @@ class AddGraphExecutionSchedule(GraphExecutionJobArgs):
         default=None, description="Don't run before (ISO 8601)", examples=["2027-01-01T00:00:00"]
     )
     end_at: str | None = Field(
-        default=None, description="Don't run after (ISO 8601)", examples=["2027-12-31T23:59:59"]
+        default=None, description="Don't run after (ISO 8601)", examples=["2037-12-31T23:59:59"]
     )
     jitter_secs: int | None = Field(
         default=None,
@@ -78,7 +78,7 @@ class DeleteGraphExecutionSchedule(BaseModel):
 
     model_config = _LIKE_FASTAPI
 
-    schedule_id: str = Field(examples=["0f8fad5bd9cb469fa165708867284e9a"])
+    schedule_id: str = Field(examples=["weekday-digest-1"])
     user_id: str = Field(examples=["user-1"])
 
 
@@ -105,7 +105,7 @@ class _OwnSchedule(BaseModel):
 
     model_config = _LIKE_FASTAPI
 
-    schedule_id: str = Field(examples=["0f8fad5bd9cb469fa165708867284e9a"])
+    schedule_id: str = Field(examples=["weekday-digest-1"])
     user_id: str = Field(description="Whose schedule it is to be", examples=["user-1"])
 
 
@@ -154,7 +154,7 @@ class PreviewSchedule(BaseModel):
         default=None, description="Five crontab fields, or an alias such as @daily", examples=["0 9 * * 1-5"]
     )
     schedule_id: str | None = Field(
-        default=None, description="Instead of cron: a schedule", examples=["0f8fad5bd9cb469fa165708867284e9a"]
+        default=None, description="Instead of cron: a schedule", examples=["weekday-digest-1"]
     )
     user_id: str | None = Field(
         default=None, description="Instead of cron, with schedule_id: its owner", examples=["user-1"]
@@ -181,7 +181,7 @@ class GetScheduleFirings(BaseModel):
     schedule_id: str | None = Field(
         default=None,
         description="Of one schedule, which may be gone; default all of the user's",
-        examples=["0f8fad5bd9cb469fa165708867284e9a"],
+        examples=["weekday-digest-1"],
     )
     states: frozenset[FiringState] | None = Field(
         default=None, description="In these states only; default any", examples=[["failed", "dead"]]

@@ -1,0 +1,1 @@
+"""What the operator's page shows of all users: figures that are kept, lists, a bench for cron."""

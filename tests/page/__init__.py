@@ -1,0 +1,1 @@
+"""The page, over fakes and in a browser."""
