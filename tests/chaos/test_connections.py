@@ -61,7 +61,7 @@ async def test_a_statement_alone_leaves_no_trace_on_its_connection(pool: Databas
     """What runs on the same connection next is a transaction again."""
 
     def write_and_fail(connection: Connection) -> None:
-        connection.exec_driver_sql(f"INSERT INTO {SCHEMA}.scheduler_replicas VALUES ('r', 0, now())")
+        connection.exec_driver_sql(f"INSERT INTO {SCHEMA}.scheduler_replicas VALUES ('r', 0, now(), 1)")
         raise KeyError
 
     await pool.run_statement(Lane.ENGINE, ask)
