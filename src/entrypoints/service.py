@@ -6,6 +6,7 @@ import logging
 import os
 import signal
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -44,6 +45,7 @@ logger = logging.getLogger(__name__)
 _STUCK_SECS = 90.0
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 10.0
+_SWITCH_SECS = 0.0005
 _COUNT_EVERY_SECS = 15.0
 _CLOSING_SECS = 10.0  # what a worker may take beyond the grace, to give its lease back and close
 
@@ -54,6 +56,8 @@ def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) ->
     More than one of `workers` are processes under this one, each a replica, that share its port.
     """
     logs.configure(settings.log_level)
+    # So long a claim's thread waits for its turn after each answer of the database, while dispatching is busy.
+    sys.setswitchinterval(_SWITCH_SECS)
     container = _checked_container(settings)
     sockets = bind(settings.pyro_host, settings.execution_scheduler_port)
     with opened(settings) as database_url:
