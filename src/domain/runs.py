@@ -15,7 +15,7 @@ from domain.preview import MAX_COUNT
 from domain.schedules import is_unicode, require_findable
 from domain.timing import parse_moment, tzinfo_of, zone_name_of
 from ports.clock import Clock
-from ports.firings import FiringLedger, FiringState, NewFiring, idempotency_key
+from ports.firings import FiringLedger, FiringRecord, FiringState, NewFiring, idempotency_key
 from ports.jobs import Job, JobStore
 from ports.triggers import Trigger
 
@@ -173,6 +173,25 @@ class ScheduleRuns:
             job_id=schedule_id, user_id=user_id, states=states, limit=limit, before_id=before_id
         )
         return [FiringInfo.from_record(record) for record in records]
+
+    async def resend(self, firing_id: int, *, user_id: str) -> FiringInfo:
+        """Dispatch `user_id`'s firing again that failed, is dead or is held: at once, under the same key.
+
+        Raises NotFoundError, which does not tell somebody else's firing from none, and InvalidScheduleError for
+        one in another state.
+        """
+        if (found := await self._own_firing(firing_id, user_id)) is None:
+            raise NotFoundError(str(firing_id))
+        if not await self._ledger.resend(firing_id, now=self._clock.now()):
+            message = f"Only what failed, is dead or is held can be sent again; this one is {found.state}"
+            raise InvalidScheduleError(message, field="firing_id")
+        return FiringInfo.from_record(await self._own_firing(firing_id, user_id) or found)
+
+    async def _own_firing(self, firing_id: int, user_id: str) -> FiringRecord | None:
+        if not is_unicode(user_id) or not 0 < firing_id < _LARGEST_ID:
+            return None
+        newest = await self._ledger.history(user_id=user_id, before_id=firing_id + 1, limit=1)
+        return next((record for record in newest if record.id == firing_id), None)
 
 
 def _new_firing(job: Job, at: datetime) -> NewFiring:

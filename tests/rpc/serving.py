@@ -22,6 +22,7 @@ from domain.schedules import Schedules
 from entrypoints.rpc.app import create_app
 from ports.firings import FiringLedger
 from ports.jobs import JobStore
+from ports.leases import Leases
 
 ON_EACH_STORE = pytest.mark.parametrize("stores", ["memory", "postgres"], indirect=True)
 """Runs a test over the fake and over PostgreSQL."""
@@ -89,6 +90,7 @@ class World:
     ledger: FiringLedger
     clock: SettableClock = field(default_factory=lambda: SettableClock(NOW))
     system_tasks: ScriptedSystemTasks = field(default_factory=ScriptedSystemTasks)
+    leases: Leases | None = None
     stuck: str | None = None
     state: dict[str, Any] = field(default_factory=lambda: {"ready": True, "database": "up"})
     default_timezone: str = "UTC"

@@ -20,6 +20,7 @@ RPC = {
     "/backfill_graph_execution_schedule",
     "/preview_schedule",
     "/get_schedule_firings",
+    "/resend_schedule_firing",
     "/execute_process_existing_batches",
     "/execute_process_weekly_summary",
     "/execute_report_late_executions",

@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from ports.firings import FiringState, Outcome
 from ports.jobs import Job, JobKind
 from ports.triggers import IntervalTrigger
 from tests.rpc.serving import ADD, NOW, ON_EACH_STORE, World
@@ -245,6 +246,28 @@ async def test_a_backfill_says_how_many_were_due_and_added(client: httpx.AsyncCl
     missing = [("missing", ["body", "from"]), ("missing", ["body", "to"])]
     assert await refusal(client, path, **OWN) == (422, missing)
     assert len(await call(client, "/get_schedule_firings", user_id="u1")) == 3
+
+
+async def test_what_is_dead_is_sent_again_by_its_owner_only(
+    client: httpx.AsyncClient, added: Any, world: World
+) -> None:
+    """It waits for dispatch under the key that it had; what is under way can't be sent twice."""
+    await call(client, "/run_graph_execution_schedule_now", **OWN)
+    assert world.leases is not None
+    await world.leases.register("replica")
+    (firing,) = await world.ledger.pick_up(now=NOW, limit=1, owner="replica")
+    path, mine = "/resend_schedule_firing", {"firing_id": firing.id, "user_id": "u1"}
+    assert await refusal(client, path, **mine) == (400, "ValueError")
+    dead = Outcome(firing.id, FiringState.DEAD, dispatched_at=NOW, finished_at=NOW, attempts=1, error="no answer")
+    await world.ledger.settle([dead], owner="replica")
+    assert await refusal(client, path, firing_id=firing.id, user_id="u2") == (400, "NotFoundError")
+    for nobodys in (0, -1, firing.id + 1, 2**70):
+        assert await refusal(client, path, firing_id=nobodys, user_id="u1") == (400, "NotFoundError")
+    sent = await call(client, path, **mine)
+    assert (sent["id"], sent["state"], sent["attempts"]) == (firing.id, "waiting", 1)
+    assert sent["idempotency_key"] == firing.idempotency_key
+    assert [again.id for again in await world.ledger.pick_up(now=NOW, limit=9, owner="replica")] == [firing.id]
+    assert added["id"] == firing.job_id
 
 
 async def test_history_is_paged_and_narrowed(client: httpx.AsyncClient, added: Any) -> None:

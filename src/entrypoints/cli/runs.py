@@ -14,6 +14,7 @@ from entrypoints.client import UNSET
 from ports.firings import FINAL_STATES, FiringState
 
 _MOST = 1000
+_RESENDABLE = frozenset({FiringState.FAILED, FiringState.DEAD, FiringState.HELD})
 Wait = Annotated[bool, typer.Option("--wait", "-w", help="Wait until it has come to an end; status 1 if not well.")]
 
 
@@ -21,6 +22,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands."""
     app.command("run-now")(run_now)
     app.command("runs")(runs)
+    app.command("resend")(resend)
 
 
 def run_now(
@@ -55,6 +57,30 @@ def run_now(
         _print_firings([firing], one_schedule=True)
     if firing.state is not FiringState.SUCCEEDED:
         raise typer.Exit(Status.WRONG)
+
+
+def resend(
+    runs: Annotated[list[int], typer.Argument(metavar="RUN...", help="Runs, as `runs` numbers them.")],
+    user: User,
+    *,
+    url: Url = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Send runs again that failed, are dead or are held, under the same idempotency keys.
+
+    **Examples**
+
+    - `agpt-scheduler runs -u me --state dead`
+
+    - `agpt-scheduler resend 4711 4712 -u me`
+    """
+    with service(url, token) as client:
+        sent = [client.resend_firing(run, user) for run in runs]
+    if as_json:
+        print_json(sent)
+    else:
+        _print_firings(sent, one_schedule=False)
 
 
 def runs(
@@ -140,7 +166,11 @@ def _print_firings(firings: list[FiringInfo], *, one_schedule: bool) -> None:
     if not one_schedule:
         columns.insert(1, Column("SCHEDULE"))
     columns.append(Column("EXECUTION OR ERROR", cut=True))
-    print_table(columns, [_cells(firing, one_schedule=one_schedule) for firing in firings])
+    rows = [_cells(firing, one_schedule=one_schedule) for firing in firings]
+    if any(firing.state in _RESENDABLE for firing in firings):  # only `resend` takes their numbers
+        columns.insert(0, Column("RUN", align="right"))
+        rows = [[str(firing.id), *cells] for firing, cells in zip(firings, rows, strict=True)]
+    print_table(columns, rows)
 
 
 def _cells(firing: FiringInfo, *, one_schedule: bool) -> list[str]:

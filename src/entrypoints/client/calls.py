@@ -305,6 +305,11 @@ def get_schedule_firings(
     )
 
 
+def resend_firing(firing_id: int, user_id: str) -> Call[FiringInfo]:
+    """Dispatch a user's own firing again that failed, is dead or is held; it keeps its idempotency key."""
+    return _call("resend_schedule_firing", FiringInfo, repeatable=False, firing_id=firing_id, user_id=user_id)
+
+
 def health_check() -> Call[str]:
     """Return "OK" while the service works, the database being away included."""
     return _call("health_check", str, repeatable=True)

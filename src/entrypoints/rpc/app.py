@@ -22,6 +22,7 @@ from entrypoints.rpc.runs import (
     backfill_graph_execution_schedule,
     get_schedule_firings,
     preview_schedule,
+    resend_schedule_firing,
     run_graph_execution_schedule_now,
 )
 from entrypoints.rpc.schedules import (
@@ -89,6 +90,7 @@ def create_app(
             backfill_graph_execution_schedule,
             preview_schedule,
             get_schedule_firings,
+            resend_schedule_firing,
             execute_process_existing_batches,
             execute_process_weekly_summary,
             execute_report_late_executions,

@@ -192,6 +192,15 @@ class GetScheduleFirings(BaseModel):
     )
 
 
+class ResendScheduleFiring(BaseModel):
+    """Which firing to send again, and who asks."""
+
+    model_config = _LIKE_FASTAPI
+
+    firing_id: int = Field(description="As get_schedule_firings shows it", examples=[4711])
+    user_id: str = Field(description="Whose firing it is to be", examples=["user-1"])
+
+
 # mypy's plugin calls the catch-all of the constructor that it makes up "kwargs" too.
 class ExecuteProcessExistingBatches(BaseModel):  # type: ignore[no-redef]
     """Arguments of the batch job: `notification_types` and `cron`."""

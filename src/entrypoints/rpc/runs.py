@@ -14,6 +14,7 @@ from entrypoints.rpc.requests import (
     BackfillGraphExecutionSchedule,
     GetScheduleFirings,
     PreviewSchedule,
+    ResendScheduleFiring,
     RunGraphExecutionScheduleNow,
 )
 from entrypoints.rpc.wire import JsonResponse, to_json
@@ -91,3 +92,18 @@ async def get_schedule_firings(
         before_id=data.before_id,
     )
     return JsonResponse.of_items([to_json(info.model_dump()) for info in found])
+
+
+@post(
+    "/resend_schedule_firing",
+    status_code=HTTPStatus.OK,
+    summary="Send a run again",
+    response_description="The firing, which waits for dispatch",
+    tags=TAGS,
+    responses=REFUSALS,
+)
+async def resend_schedule_firing(
+    data: JSONBody[ResendScheduleFiring], runs: NamedDependency[ScheduleRuns]
+) -> FiringInfo:
+    """Dispatch a user's own firing again that failed, is dead or is held, under the same idempotency key."""
+    return await runs.resend(data.firing_id, user_id=data.user_id)
