@@ -37,7 +37,7 @@ def readable_id(value: Any) -> str | None:
     if isinstance(value, int | UUID) and not isinstance(value, bool):
         value = str(value)
     if isinstance(value, str) and 0 < len(value) <= _LONGEST_ID and value.isprintable():
-        return value
+        return str(value)  # of a class derived from it, say
     return None
 
 

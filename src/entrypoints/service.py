@@ -46,6 +46,7 @@ _STUCK_SECS = 90.0
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 10.0
 _SWITCH_SECS = 0.0005
+_ORPHANS_EVERY_SECS = 3600.0
 _COUNT_EVERY_SECS = 15.0
 _CLOSING_SECS = 10.0  # what a worker may take beyond the grace, to give its lease back and close
 
@@ -215,10 +216,12 @@ class Service:
                 await wakeups.aclose()
 
     async def _free_orphans(self) -> None:
-        """Free what nobody who is known holds, once; a database that is away is not worth another try."""
-        with contextlib.suppress(PortError):
-            if freed := await self.container.leases().free_orphans():
-                logger.warning("%d firings belonged to no known replica and wait for dispatch again", freed)
+        """Free what nobody who is known holds, now and every hour; it takes a hand in our tables to make such."""
+        while True:
+            with contextlib.suppress(PortError):
+                if freed := await self.container.leases().free_orphans():
+                    logger.warning("%d firings belonged to no known replica and wait for dispatch again", freed)
+            await asyncio.sleep(_ORPHANS_EVERY_SECS)
 
     async def _prepare(self) -> bool:
         """Migrate and register the system tasks, for as long as it takes; say whether that came about."""

@@ -73,8 +73,10 @@ class Advance:
 
 
 FiringPlan = Callable[[Trigger, datetime, datetime], Advance]
-"""The domain's rule: (trigger, stored due time, now) to what happens. Pure and never raising, so that a store
-may call it once for all jobs that share a trigger and a due time."""
+"""The domain's rule: (trigger, stored due time, now) to what happens.
+
+Pure, so that a store may call it once for all jobs that share a trigger and a due time. Raises OverflowError for
+times that no calendar reaches; a store leaves such a row alone."""
 
 
 class UnreadableReason(StrEnum):

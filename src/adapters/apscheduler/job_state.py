@@ -30,6 +30,7 @@ _KINDS = {reference: kind for kind, reference in FUNCTION_REFERENCES.items()}
 _SHOWN_REFERENCE = re.compile(r"[\w.]{1,100}:[\w.]{1,100}", re.ASCII)
 _VERSION = 1
 _PROTOCOL = 5
+_COUNTLESS = 2**63
 _SAME_INSTANT_SECS = 1e-5  # the column is a float, which is no finer than that in this century
 _SMALL_ROW_BYTES = 32 * 1024  # too small to reach any of the bounds on reading
 
@@ -129,7 +130,7 @@ def _text(value: object) -> str:
 
 
 def _count(value: object) -> int:
-    if type(value) is not int or value < 1:
+    if type(value) is not int or not 1 <= value < _COUNTLESS:
         raise RefusedPickleError("has an odd option")
     return value
 
@@ -194,6 +195,8 @@ def encode(job: Job) -> bytes:
         raise ValueError(f"no row can hold this job: it {error}") from None
     except RecursionError:
         raise ValueError("no row can hold this job: its arguments are nested too deeply") from None
+    except OverflowError:
+        raise ValueError("no row can hold this job: one of its times is no date in its zone") from None
     return job_state
 
 

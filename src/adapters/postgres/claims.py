@@ -81,7 +81,7 @@ class ClaimTransaction:
         }
         planned = Planned(plan, now)
         firings: list[Firing] = []
-        taken, run_out = 0, list[str]()
+        taken = 0
         if self._patched is None:
             rows: Sequence[DueRow] = [
                 (row_id, time, bytes(state), version)
@@ -89,10 +89,10 @@ class ClaimTransaction:
             ]
         else:
             found = self._patched.claim(connection, due, planned, owner=owner, claimed_at=claimed_at)
-            firings, rows, taken, run_out = found.firings, found.others, found.taken, found.run_out
+            firings, rows, taken = found.firings, found.others, found.taken
         steps, unreadable = self._decoded(rows, planned)
         remember(connection, self._names, unreadable, store=self._store, now=now)
-        run_out += self._write(connection, steps)
+        run_out = self._write(connection, steps)
         if run_out:
             connection.exec_driver_sql(self._run_out, {"ids": array(run_out)})
             connection.exec_driver_sql(self._forget, {"ids": array(run_out)})
@@ -140,22 +140,22 @@ def _step(job: Job | UnreadableRow, planned: Planned) -> _Step | UnreadableRow:
     if isinstance(job, UnreadableRow) or job.next_run_at is None:
         assert isinstance(job, UnreadableRow), "a due row has a due time"
         return job
-    advance = planned(job.trigger, job.next_run_at)
-    firing = NewFiring(
-        job_id=job.id,
-        kind=job.kind.value,
-        scheduled_at=advance.scheduled_at.astimezone(UTC),
-        payload=job.kwargs,
-        coalesced=advance.coalesced,
-        dropped=advance.dropped,
-    )
     try:
+        advance = planned(job.trigger, job.next_run_at)
+        firing = NewFiring(
+            job_id=job.id,
+            kind=job.kind.value,
+            scheduled_at=advance.scheduled_at.astimezone(UTC),
+            payload=job.kwargs,
+            coalesced=advance.coalesced,
+            dropped=advance.dropped,
+        )
         payload = payload_bytes(job.kwargs)
         if advance.next_run_at is None:
             return _Step(firing, payload, None, b"")
         job = replace(job, next_run_at=advance.next_run_at)
         return _Step(firing, payload, job, encode(job))
-    except (ValueError, TypeError, RecursionError, OverflowError) as error:
-        # One row that can't be written again must not keep the others of its batch from firing.
-        detail = f"can't be written again ({type(error).__name__})"
+    except (ValueError, TypeError, RecursionError, OverflowError, OSError) as error:
+        # One row that has no next run or can't be written again must not keep the others from firing.
+        detail = f"can't be moved on ({type(error).__name__})"
         return UnreadableRow(job.id, UnreadableReason.QUARANTINED, detail)

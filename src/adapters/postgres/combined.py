@@ -6,6 +6,7 @@ once, as if there were nobody else, and many at a time wait for one another's co
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from sqlalchemy import Connection
@@ -32,15 +33,16 @@ class Combined(Generic[I, R]):
     ) -> None:
         self._database = database
         self._work = work
-        self._waiting: list[tuple[I, asyncio.Future[R]]] = []
+        self._waiting: list[_Call[I, R]] = []
         self._flushing: asyncio.Task[None] | None = None
 
     async def __call__(self, item: I) -> R:
         """Return what became of `item`. Raises StoreUnavailable, and what `work` returned to be raised."""
         if len(self._waiting) >= _MOST_WAITING:
             raise StoreUnavailable("too many calls wait for the database", overloaded=True)
-        future: asyncio.Future[R] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._waiting.append(_Call(item, future, loop.time() + self._database.wait_secs))
         if self._flushing is None:
             self._flushing = asyncio.create_task(self._flush())
         return await future
@@ -49,23 +51,49 @@ class Combined(Generic[I, R]):
         try:
             while self._waiting:
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                batch = [(item, future) for item, future in batch if not future.cancelled()]
-                if batch:
+                now = asyncio.get_running_loop().time()
+                for call in batch:
+                    if call.until < now:
+                        call.fail(StoreUnavailable("no database connection became free in time", overloaded=True))
+                if batch := [call for call in batch if not call.future.done()]:
                     await self._serve(batch)
         finally:
             self._flushing = None
 
-    async def _serve(self, batch: Sequence[tuple[I, asyncio.Future[R]]]) -> None:
-        items = [item for item, _ in batch]
-        results: Sequence[R | Exception]
+    async def _serve(self, batch: "Sequence[_Call[I, R]]") -> None:
+        items = [call.item for call in batch]
         try:
             results = await self._database.run(Lane.RPC, lambda connection: self._work(connection, items))
-        except Exception as error:  # noqa: BLE001  whatever it is, it is every caller's, and nobody else looks at it
-            results = [error] * len(batch)
-        for (_, future), result in zip(batch, results, strict=True):
-            if future.cancelled():
-                continue
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
+        except StoreUnavailable as error:
+            for call in batch:  # each with an exception of its own, since raising one leaves traces in it
+                call.fail(StoreUnavailable(str(error), overloaded=error.overloaded))
+        except Exception as error:  # noqa: BLE001  whatever it is, it is the caller's whose item it was
+            if len(batch) == 1:
+                batch[0].fail(error)
+                return
+            for call in batch:
+                await self._serve([call])
+        else:
+            for call, result in zip(batch, results, strict=True):
+                call.answer(result)
+
+
+@dataclass(slots=True)
+class _Call(Generic[I, R]):
+    """One call that waits, and until when (seconds of the loop) it may have to for its turn."""
+
+    item: I
+    future: asyncio.Future[R]
+    until: float
+
+    def answer(self, result: R | Exception) -> None:
+        """Hand over what came of it, unless nobody waits any more."""
+        if isinstance(result, Exception):
+            self.fail(result)
+        elif not self.future.done():
+            self.future.set_result(result)
+
+    def fail(self, error: Exception) -> None:
+        """Raise `error` to the caller, unless nobody waits any more."""
+        if not self.future.done():
+            self.future.set_exception(error)

@@ -56,7 +56,7 @@ class Database:
         self.engine = new_engine(
             url, idle_secs=idle_secs, pool_size=pool_size, max_overflow=0, pool_timeout=wait_secs
         )
-        self._wait_secs = wait_secs
+        self.wait_secs = wait_secs
         self._max_waiting = max_waiting
         self._waiting = dict.fromkeys(Lane, 0)
         threads = max(1, pool_size - 1)
@@ -95,7 +95,7 @@ class Database:
         future.add_done_callback(_forget)
         self._waiting[lane] += 1
         try:
-            done, _ = await asyncio.wait({future}, timeout=self._wait_secs)
+            done, _ = await asyncio.wait({future}, timeout=self.wait_secs)
         except asyncio.CancelledError:
             turn.give_up()
             raise

@@ -152,11 +152,13 @@ class PostgresFiringLedger:
 
     async def stranded(self, *, owner: str, holding: frozenset[int]) -> Sequence[Firing]:
         """Return the firings leased to `owner` that it doesn't know of."""
-        return await self._leased(_STRANDED, owner, holding=array(holding))
+        return await self._leased(_STRANDED, owner, alone=True, holding=array(holding))
 
-    async def _leased(self, statement: str, owner: str, **parameters: Any) -> Sequence[Firing]:
+    async def _leased(
+        self, statement: str, owner: str, *, alone: bool = False, **parameters: Any
+    ) -> Sequence[Firing]:
         def read(connection: Connection) -> Sequence[Firing]:
-            holds_from = require_alive(connection, self._names, owner)
+            holds_from = require_alive(connection, self._names, owner, alone=alone)
             named = {"owner": owner, "holds_from": holds_from, **parameters}
             rows = connection.exec_driver_sql(self._names.sql(statement), named)
             return [to_firing(row) for row in rows]

@@ -9,6 +9,7 @@ rows are looked at again, for what no trigger sees: a restore with triggers off,
 import asyncio
 import logging
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -27,7 +28,7 @@ logger = logging.getLogger(__name__)
 _PAGE = 1000
 _MARKS = 500
 _MARKS_EVERY_SECS = 1.0
-_LOOK_AGAIN_EVERY_SECS = 3600.0
+_LONG_BACKOFF_SECS = 30.0
 _PROGRESS_EVERY_ROWS = 50_000
 _BACKOFF_SECS = 2.0
 
@@ -43,7 +44,7 @@ _PAGE_END = (
 )
 _ORPHANS = """
     DELETE FROM {index} AS x WHERE x.job_id > %(after)s AND (%(until)s::text IS NULL OR x.job_id <= %(until)s)
-        AND NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.id = x.job_id)
+        AND NOT EXISTS (SELECT FROM {jobs} AS j WHERE j.id = x.job_id) RETURNING x.job_id
 """
 _TAKE_MARKS = """
     DELETE FROM {marks} WHERE id = ANY (ARRAY(
@@ -55,7 +56,11 @@ _FORGET = "DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[])"
 _STATE = "SELECT position, complete FROM {index_state}"
 # One replica at a time; the others find it held and look again later.
 _STATE_LOCKED = _STATE + " FOR UPDATE SKIP LOCKED"
-_SAVE = "UPDATE {index_state} SET position = %(position)s, complete = %(complete)s"
+_SWEEP = """
+    UPDATE {index_state} SET swept_at = now()
+    WHERE complete AND coalesce(swept_at, '-infinity') < now() - interval '1 hour' RETURNING true
+"""
+_SAVE = "UPDATE {index_state} SET position = %(position)s, complete = %(complete)s, swept_at = now()"
 
 
 class Backfill(StrEnum):
@@ -83,6 +88,7 @@ class IndexKeeper:
                 "forget": _FORGET,
                 "state": _STATE,
                 "state_locked": _STATE_LOCKED,
+                "sweep": _SWEEP,
                 "save": _SAVE,
             }.items()
         }
@@ -91,21 +97,26 @@ class IndexKeeper:
 
     async def run(self) -> None:
         """Keep the index for as long as the service runs; a database that is away is waited for."""
-        loop = asyncio.get_running_loop()
-        look_again_at = loop.time() + _LOOK_AGAIN_EVERY_SECS
         while True:
             try:
                 if self.backfill is not Backfill.COMPLETE:
                     await self.backfill_all()
                 while await self.work_off_marks() >= _MARKS:
                     pass
-                if loop.time() >= look_again_at:
+                if await self._database.run_statement(Lane.RPC, self._begins_sweep):
                     await self.look_at_all()
-                    look_again_at = loop.time() + _LOOK_AGAIN_EVERY_SECS
             except StoreUnavailable as error:
                 logger.debug("the index waits for the database: %s", error)
                 await asyncio.sleep(_BACKOFF_SECS)
+            except Exception:
+                # Process boundary: lists are right without the index, so it is no reason to stop the service.
+                logger.exception("the index of schedules is not kept")
+                await asyncio.sleep(_LONG_BACKOFF_SECS)
             await asyncio.sleep(_MARKS_EVERY_SECS)
+
+    def _begins_sweep(self, connection: Connection) -> bool:
+        """Whether all rows are to be looked at again, which one replica does, an hour after the last time."""
+        return self._execute(connection, "sweep").first() is not None
 
     async def backfill_all(self) -> None:
         """Go on with the first look at all rows, to its end unless another replica is at it.
@@ -163,18 +174,24 @@ class IndexKeeper:
         if count:
             changed = self._execute(connection, "changed", after=after, until=until).all()
             store_entries(connection, self._database.names, _entries(changed))
-        self._execute(connection, "orphans", after=after, until=until if more else None)
+        gone = self._execute(connection, "orphans", after=after, until=until if more else None).scalars().all()
+        self._look_at(connection, gone)  # for one may have been added again while the deletion waited for it
         self.looked_at += count
         return until if count else after, more
 
     def _work_off_marks(self, connection: Connection) -> int:
         marked: Sequence[str] = self._execute(connection, "take_marks", limit=_MARKS).scalars().all()
         if marked:
-            rows = self._execute(connection, "marked", ids=array(set(marked))).all()
-            entries = _entries(rows)
-            self._execute(connection, "forget", ids=array(set(marked) - {entry.job_id for entry in entries}))
-            store_entries(connection, self._database.names, entries)
+            # Forgotten before they are looked at, so that no entry is deleted that came after the look.
+            self._execute(connection, "forget", ids=array(set(marked)))
+            self._look_at(connection, marked)
         return len(marked)
+
+    def _look_at(self, connection: Connection, ids: Sequence[str]) -> None:
+        """Store the entries of rows, if they are there."""
+        if ids:
+            rows = self._execute(connection, "marked", ids=array(set(ids))).all()
+            store_entries(connection, self._database.names, _entries(rows))
 
 
 def _entries(rows: Iterable[Sequence[Any]]) -> list[JobEntry]:
@@ -185,5 +202,7 @@ def _entries(rows: Iterable[Sequence[Any]]) -> list[JobEntry]:
         found = decode_to_patch(row_id, state, next_run_time)
         if not isinstance(found, UnreadableRow):
             job, offset = found
-            entries.append(entry_of(job, state, offset=offset))
+            # What can't be written as an entry is decoded by claims, which say why it does not fire.
+            with suppress(ValueError, TypeError, RecursionError, OverflowError):
+                entries.append(entry_of(job, state, offset=offset))
     return entries

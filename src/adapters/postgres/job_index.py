@@ -21,7 +21,7 @@ from adapters.apscheduler.triggers import own_zone
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names, escaped, hash_key, job_key
 from ports.jobs import Job, JobKind, StockOptions, StoreName
-from ports.triggers import Trigger
+from ports.triggers import CronTrigger, DateTrigger, Trigger
 
 INDEXED = StoreName.EXECUTION
 """The store whose table has an index; the others hold a handful of jobs."""
@@ -129,10 +129,38 @@ def entry_columns(entries: Sequence[JobEntry]) -> Mapping[str, str]:
     return {name: array(getattr(entry, name) for entry in entries) for name in JobEntry.__slots__}
 
 
-@lru_cache(maxsize=4096)
 def trigger_key(trigger: Trigger) -> str:
-    """Return 128 bits that stand for a trigger."""
-    return str(uuid.UUID(bytes=hashlib.sha256(repr(trigger).encode()).digest()[:16]))
+    """Return 128 bits that stand for a trigger, and for no other that merely compares equal."""
+    if isinstance(trigger, CronTrigger) and trigger.start_at is None and trigger.end_at is None:
+        return _key_of_texts(trigger)
+    return _key_of(repr(_spelled_out(trigger)))
+
+
+@lru_cache(maxsize=4096)
+def _key_of_texts(trigger: CronTrigger) -> str:
+    return _key_of(repr(_spelled_out(trigger)))
+
+
+def _spelled_out(trigger: Trigger) -> list[object]:
+    """Return a trigger with its times as text: those of two zones, and both passes of an overlap, compare equal.
+
+    A single date has the zone that it is shown in; the bounds of others are instants.
+    """
+    spelled: list[object] = [type(trigger).__name__]
+    for name in trigger.__slots__:
+        value = getattr(trigger, name)
+        if isinstance(value, datetime):
+            value = value.astimezone(UTC).isoformat()
+        elif name == "triggers":
+            value = [_spelled_out(part) for part in value]
+        spelled.append(value)
+    if isinstance(trigger, DateTrigger):
+        spelled.append(str(trigger.run_at.tzinfo))
+    return spelled
+
+
+def _key_of(text: str) -> str:
+    return str(uuid.UUID(bytes=hashlib.sha256(text.encode()).digest()[:16]))
 
 
 class KnownTriggers:

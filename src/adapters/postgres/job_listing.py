@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
+from math import inf, nextafter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -45,7 +46,6 @@ _DUE_TOGETHER = """
     WHERE CASE WHEN %(time)s::float8 IS NULL THEN next_run_time IS NULL ELSE next_run_time = %(time)s END
         AND id COLLATE "C" > %(id)s ORDER BY id COLLATE "C" LIMIT %(size)s
 """
-_BEHIND_EVERY_ID = "\U0010ffff" * 191
 _BY_ID = "FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 # The pickle is sent only of rows that the index does not describe.
 _ROWS = f"""
@@ -110,8 +110,8 @@ class JobListing:
         if (user_id is None and graph_id is None) or not await self._index_is_complete():
             pages = self._all(start, paused=paused, size=size)
         else:
-            pages = self._matching(start, _keys(user_id, graph_id), paused=paused, size=size)
-        async with aclosing(_read_ahead(pages)) as read:
+            pages = self._matching(start, _keys(user_id, graph_id), paused=paused, size=size, whole=limit is None)
+        async with aclosing(_read_ahead(pages) if limit is None else pages) as read:
             async for page in read:
                 yield page
 
@@ -137,7 +137,9 @@ class JobListing:
                     # Very many are due at once, and finding each page of them would sort them all again.
                     async for jobs in self._due_at(time, last_id):
                         yield jobs
-                    last_id = _BEHIND_EVERY_ID
+                    if time is None:
+                        return
+                    time, last_id = nextafter(time, inf), ""
             elif paused and time is not None:
                 time, last_id = None, ""
             else:
@@ -160,12 +162,16 @@ class JobListing:
             yield [found[row_id] for row_id in page if row_id in found]
 
     async def _matching(
-        self, start: tuple[float | None, str], keys: dict[str, int | None], *, paused: bool, size: int
+        self, start: tuple[float | None, str], keys: dict[str, int | None], *, paused: bool, size: int, whole: bool
     ) -> AsyncGenerator[Sequence[Job | UnreadableRow], None]:
         time, last_id = start
         parameters = {**keys, "paused": paused, "time": time, "id": last_id, "size": size}
         rows = await self._rows(self._first, parameters)
         yield rows.jobs
+        while rows.count == size and not whole:
+            time, last_id = rows.last
+            rows = await self._rows(self._first, parameters | {"time": time, "id": last_id})
+            yield rows.jobs
         if rows.count < size:
             return
         # Longer than most lists are: the ids of the rest at once, since to find them costs as much each time.

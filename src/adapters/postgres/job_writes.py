@@ -9,7 +9,7 @@ from adapters.postgres.firing_rows import cancel_firings
 from adapters.postgres.job_index import INDEXED, STORE_WITH, entry_columns, own_entry
 from adapters.postgres.job_rows import NOTIFY_IF_SOON, timestamp
 from adapters.postgres.literals import array
-from adapters.postgres.names import Names, storable
+from adapters.postgres.names import MAX_ID_LENGTH, Names, storable
 from ports.clock import Clock
 from ports.jobs import Job, StoreName, UnreadableRow
 
@@ -23,6 +23,7 @@ _INSERT = """
 _LOCK = """
     SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[]) ORDER BY id FOR UPDATE
 """
+_COUNT = "SELECT count(*) FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 _DELETE = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 _FORGET = "WITH entries AS (DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[]))"
 
@@ -45,6 +46,8 @@ class InsertJobs:
         rows: dict[str, tuple[int, Job, bytes]] = {}
         for number, job in enumerate(jobs):
             try:
+                if not storable(job.id) or len(job.id) > MAX_ID_LENGTH:
+                    raise ValueError("no row can have this id")  # noqa: TRY301  as encoding does
                 rows.setdefault(job.id, (number, job, encode(job)))
             except ValueError as error:
                 results[number] = error
@@ -64,6 +67,10 @@ class InsertJobs:
         }
 
 
+class LockedElsewhereError(Exception):
+    """Somebody else has a row locked, so that others in the batch should not wait for it."""
+
+
 class RemoveJobs:
     """Removes jobs with their entries, and cancels what waits; returns each as it was, None where there is none."""
 
@@ -71,7 +78,9 @@ class RemoveJobs:
         self._names = names
         self._store = store
         self._clock = clock
-        self._lock = names.sql(_LOCK, store=store)
+        self._lock, self._try_lock, self._count = (
+            names.sql(text, store=store) for text in (_LOCK, f"{_LOCK} SKIP LOCKED", _COUNT)
+        )
         self._delete = names.sql((_FORGET if store is INDEXED else "") + _DELETE, store=store)
 
     def __call__(self, connection: Connection, removals: Sequence[Removal]) -> Sequence[Job | Exception | None]:
@@ -79,8 +88,12 @@ class RemoveJobs:
         wanted = {job_id for job_id, _ in removals if storable(job_id)}
         found: dict[str, Job | UnreadableRow] = {}
         if wanted:
-            for row_id, state, time in connection.exec_driver_sql(self._lock, {"ids": array(wanted)}):
+            ids = {"ids": array(wanted)}
+            several = len(wanted) > 1
+            for row_id, state, time in connection.exec_driver_sql(self._try_lock if several else self._lock, ids):
                 found[row_id] = decode(row_id, bytes(state), time)
+            if several and len(found) < connection.exec_driver_sql(self._count, ids).scalar_one():
+                raise LockedElsewhereError  # then each is served alone
         results: list[Job | Exception | None] = []
         removed: list[str] = []
         for job_id, allow in removals:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection
@@ -125,6 +125,8 @@ class PostgresJobStore:
 
         A job that fires meanwhile moves down the order and is yielded once all the same.
         """
+        if limit == 0:
+            return
         movable_until = self._clock.now() + _MAY_MOVE_WITHIN
         yielded: set[str] = set()
         count = 0
@@ -134,14 +136,16 @@ class PostgresJobStore:
         async with aclosing(pages):
             async for page in pages:
                 for job in page:
-                    if count == limit:
-                        return
+                    if isinstance(job, UnreadableRow) or not _behind(job, after, include_paused=include_paused):
+                        continue
                     if not isinstance(job, Job) or job.id in yielded or not _matches(job, user_id, graph_id):
                         continue
                     if job.next_run_at is not None and job.next_run_at < movable_until:
                         yielded.add(job.id)
-                    count += 1
                     yield job
+                    count += 1
+                    if count == limit:
+                        return
 
     async def next_due(self) -> datetime | None:
         """Return the earliest due time."""
@@ -169,6 +173,20 @@ class PostgresJobStore:
             for found in page:
                 if isinstance(found, UnreadableRow):
                     yield found
+
+
+def _behind(job: Job, after: Position | None, *, include_paused: bool) -> bool:
+    """Whether a job belongs into a list that begins behind `after`.
+
+    Columns may be finer than a Position's microseconds, and a job may have been paused since its page was found.
+    """
+    if job.next_run_at is None:
+        return include_paused and (after is None or after.next_run_at is not None or job.id > after.id)
+    if after is None:
+        return True
+    if after.next_run_at is None:
+        return False
+    return (job.next_run_at.astimezone(UTC), job.id) > (after.next_run_at.astimezone(UTC), after.id)
 
 
 def _matches(job: Job, user_id: str | None, graph_id: str | None) -> bool:

@@ -27,7 +27,11 @@ _FREE = """
         finished_at = CASE WHEN cancelled THEN %(now)s::timestamptz END,
         payload = CASE WHEN NOT cancelled THEN payload END
 """
-_FREE_HELD = f"{_FREE} WHERE id = ANY (ARRAY({HELD_BY}))"
+# What is held is looked at once more in the UPDATE's own condition: it alone is asked again after waiting for an
+# outcome that is being settled, which must not be overwritten. (CASE for the planner's sake, as in `settle`.)
+_FREE_HELD = f"""
+    {_FREE} WHERE id = ANY (ARRAY({HELD_BY})) AND CASE WHEN owner = %(owner)s AND state = 'leased' THEN true END
+"""
 _FREE_ORPHANS = f"""
     {_FREE} WHERE id >= %(first)s AND id < %(end)s AND state = 'leased'
     AND NOT EXISTS (SELECT FROM {{replicas}} AS r WHERE r.replica = owner)
@@ -126,13 +130,16 @@ class PostgresLeases:
         return connection.exec_driver_sql(self._names.sql(_FREE_ORPHANS), parameters).rowcount
 
 
-def require_alive(connection: Connection, names: Names, owner: str) -> int:
+def require_alive(connection: Connection, names: Names, owner: str, *, alone: bool = False) -> int:
     """Keep `owner` from being retired until the transaction ends; return the id from which on it holds firings.
 
+    `alone` waits for claims of its own that are still being committed, though their connections are gone.
     Raises LeaseLost when it is no living replica.
     """
+    lock = "UPDATE" if alone else "KEY SHARE"
     found = connection.exec_driver_sql(
-        names.sql("SELECT holds_from FROM {replicas} WHERE replica = %(owner)s FOR KEY SHARE"), {"owner": owner}
+        names.sql(f"SELECT holds_from FROM {{replicas}} WHERE replica = %(owner)s FOR {lock}"),  # noqa: S608  ours
+        {"owner": owner},
     ).first()
     if found is None:
         raise LeaseLost(owner)

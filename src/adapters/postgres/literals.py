@@ -24,13 +24,26 @@ def _quoted(text: str) -> str:
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-_WRITERS: dict[type, Callable[..., str]] = {
-    type(None): lambda _: "NULL",
-    bool: lambda value: "t" if value else "f",
-    int: str,
-    float: repr,
-    str: _quoted,
-    bytes: lambda value: '"\\\\x' + value.hex() + '"',
-    datetime: lambda value: f'"{value.isoformat()}"',
-    UUID: str,
-}
+class _Writers(dict[type, Callable[..., str]]):
+    """Writers by the exact class, and learnt for subclasses when they are met."""
+
+    def __missing__(self, kind: type) -> Callable[..., str]:
+        writer = next((self[base] for base in kind.__mro__[1:] if base in self), None)
+        if writer is None:
+            raise TypeError(f"no array holds a {kind.__name__}")
+        self[kind] = writer
+        return writer
+
+
+_WRITERS = _Writers(
+    {
+        type(None): lambda _: "NULL",
+        bool: lambda value: "t" if value else "f",
+        int: str,
+        float: repr,
+        str: _quoted,
+        bytes: lambda value: '"\\\\x' + value.hex() + '"',
+        datetime: lambda value: f'"{value.isoformat()}"',
+        UUID: str,
+    }
+)

@@ -1,5 +1,6 @@
 """Creating, checking and removing tables: run by hand or at start, never on the way of a request."""
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,13 +12,17 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from apscheduler.jobstores.sqlalchemy import SQLAlchemyJobStore
 from sqlalchemy import Connection, NullPool, inspect, text
+from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.schema import CreateSchema
 
 from adapters.postgres.connections import new_engine
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.failures import DATABASE_ERRORS, may_be_shown, unavailable
-from adapters.postgres.names import STOCK_TABLES, VERSION_TABLE, qualified
+from adapters.postgres.names import JOB_INDEX_STATE, MARKER, STOCK_TABLES, VERSION_TABLE, qualified
 from ports.errors import StoreUnavailable
+from ports.jobs import StoreName
+
+logger = logging.getLogger(__name__)
 
 _MIGRATIONS = str(Path(__file__).parent / "migrations")
 
@@ -44,6 +49,35 @@ def migrate(url: str, *, schema: str) -> None:
             store = SQLAlchemyJobStore(engine=connection.engine, tablename=table, tableschema=schema)
             store.jobs_t.create(connection, checkfirst=True)
         command.upgrade(_config(connection, schema), "head")
+        _watch_writers(connection, schema)
+
+
+def _watch_writers(connection: Connection, schema: str) -> None:
+    """Have rows that others write marked, for the index (`index_keeper.py`); again where the table was made anew.
+
+    The trigger first: making it waits for writers that are under way. What they wrote, and whatever is there
+    already, is looked at by the backfill.
+    """
+    jobs = qualified(schema, STOCK_TABLES[StoreName.EXECUTION])
+    names = {"jobs": jobs, "function": qualified(schema, MARKER), "state": qualified(schema, JOB_INDEX_STATE)}
+    found = connection.exec_driver_sql(_HAS_TRIGGER, {"jobs": jobs.replace("%%", "%"), "name": MARKER}).first()
+    if found is None:
+        try:
+            with connection.begin_nested():
+                connection.exec_driver_sql(_TRIGGER.format_map(names))
+        except ProgrammingError:
+            # The table is somebody else's and we may not. Rows of others are then found by the hourly sweep.
+            logger.warning("no right to put a trigger on %s: rows of others are noticed late", jobs)
+        connection.exec_driver_sql(_BACKFILL_ANEW.format_map(names))
+
+
+_HAS_TRIGGER = "SELECT FROM pg_trigger WHERE tgrelid = %(jobs)s::regclass AND tgname = %(name)s"
+# For this service's own writes, which keep the index themselves, it is one comparison.
+_TRIGGER = """
+    CREATE TRIGGER scheduler_mark_job AFTER INSERT OR UPDATE ON {jobs} FOR EACH ROW
+    WHEN (coalesce(current_setting('agpt_scheduler.writer', true), '') <> 'own') EXECUTE FUNCTION {function}()
+"""
+_BACKFILL_ANEW = "UPDATE {state} SET position = '', complete = NOT EXISTS (SELECT FROM {jobs})"
 
 
 def uninstall(url: str, *, schema: str) -> None:

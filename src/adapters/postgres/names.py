@@ -18,6 +18,8 @@ REPLICAS = "scheduler_replicas"
 QUARANTINE = "scheduler_quarantine"
 JOB_INDEX = "scheduler_job_index"
 JOB_MARKS = "scheduler_job_marks"
+MAX_ID_LENGTH = 191
+MARKER = "scheduler_mark_job"
 JOB_INDEX_STATE = "scheduler_job_index_state"
 VERSION_TABLE = "scheduler_alembic_version"
 

@@ -33,6 +33,7 @@ _DUE_INDEXED = f"""
         SELECT x.trigger_key::text, x.kind, x.payload FROM {{index}} AS x
         WHERE x.job_id = j.id AND x.next_run_offset IS NOT NULL AND x.payload IS NOT NULL AND {MATCHES}
     ) AS e ON true
+    ORDER BY j.next_run_time
 """  # noqa: S608  texts of ours
 _STATES = "SELECT id, next_run_time, job_state, xmin::text FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 _PATCH = """
@@ -46,7 +47,7 @@ _PATCH = """
             next_run_time = n.next_run_time,
             job_state = overlay(j.job_state PLACING n.next_run FROM x.next_run_offset + 1)
         FROM n JOIN {index} AS x ON x.job_id = n.id
-        WHERE j.id = n.id AND n.next_run_time IS NOT NULL
+        WHERE j.id = n.id
     )
     INSERT INTO {firings} AS f (
         store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
@@ -71,7 +72,6 @@ class Patched:
     firings: list[Firing]
     others: list[tuple[str, float, bytes, str]]
     taken: int
-    run_out: list[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +88,11 @@ class _Move:
     @staticmethod
     def of(advance: Advance) -> "_Move":
         """Write the values once, however many rows they are for."""
-        next_run = None if advance.next_run_at is None else next_run_bytes(advance.next_run_at)
+        assert advance.next_run_at is not None
         return _Move(
             time=element(timestamp(advance.next_run_at)),
-            next_run=element(next_run),
-            scheduled=element(advance.scheduled_at),
+            next_run=element(next_run_bytes(advance.next_run_at)),
+            scheduled=element(advance.scheduled_at.astimezone(UTC)),
             folded=element(advance.coalesced),
             dropped=element(advance.dropped),
             advance=advance,
@@ -144,20 +144,21 @@ class PatchedClaims:
             firings=firings,
             others=others,
             taken=len(ready),
-            run_out=[row_id for row_id, _, _, move in ready if move.advance.next_run_at is None],
         )
 
     def _move(self, key: str, time: float, planned: Planned) -> _Move | None:
         """Return what happens to such rows, None for what has to be decoded."""
         trigger = self._triggers.get(key)
-        try:
-            due = datetime.fromtimestamp(time, UTC)
-        except (ValueError, OverflowError, OSError):
-            return None
         if trigger is None:
             return None
-        advance = planned(trigger, due.astimezone(own_zone(trigger) or UTC))
-        return _Move.of(replace(advance, scheduled_at=advance.scheduled_at.astimezone(UTC)))
+        zone = own_zone(trigger) or UTC
+        try:
+            advance = planned(trigger, datetime.fromtimestamp(time, UTC))
+            if advance.next_run_at is None:
+                return None  # the row is to be deleted, which the plain way does together with recording its firing
+            return _Move.of(replace(advance, next_run_at=advance.next_run_at.astimezone(zone)))
+        except (ValueError, OverflowError, OSError):
+            return None
 
     def _record(
         self, connection: Connection, ready: Sequence[tuple[str, str, Any, _Move]], owner: str, claimed_at: datetime
@@ -183,7 +184,7 @@ class PatchedClaims:
                 store=self._store.value,
                 job_id=row_id,
                 kind=kind,
-                scheduled_at=move.advance.scheduled_at,
+                scheduled_at=move.advance.scheduled_at.astimezone(UTC),
                 claimed_at=claimed_at,
                 payload=JsonPayload(bytes(payload)),
                 coalesced=move.advance.coalesced,

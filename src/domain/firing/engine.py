@@ -167,6 +167,14 @@ class FiringEngine:
                 backoff = min(backoff * 2, _LONGEST_BACKOFF_SECS)
             except LeaseLost:
                 self.membership.lose()
+            except Exception as error:
+                # Process boundary: what nobody foresaw in one claim must not end all firing.
+                self._look_for_stranded = True
+                if self.state.store_error is None:
+                    logger.critical("a claim failed for a reason unknown to it, trying again", exc_info=error)
+                self.state.store_error = type(error).__name__
+                await self._pause(backoff)
+                backoff = min(backoff * 2, _LONGEST_BACKOFF_SECS)
             else:
                 backoff = _FIRST_BACKOFF_SECS
                 self._note_store_error(None)
@@ -213,6 +221,8 @@ class FiringEngine:
         return len(picked)
 
     def _hold(self, firings: Sequence[Firing], owner: str) -> None:
+        if owner != self.membership.replica:
+            return  # the lease was lost on the way, and with it what this brought
         for firing in firings:
             self._held[firing.id] = (owner, firing.attempts)
             self._last_claimed = max(self._last_claimed, firing.id)

@@ -1,7 +1,6 @@
 """What a claim does to a due job: which due time fires, and when the next one is."""
 
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 from domain.fire_times import latest_fire_time, next_fire_time, on_phase
 from ports.jobs import Advance, FiringPlan
@@ -15,7 +14,6 @@ def firing_plan(misfire_grace: timedelta | None) -> FiringPlan:
     `misfire_grace`, what is later than that is recorded as dropped; the schedule goes on either way.
     """
 
-    @lru_cache(maxsize=4096)
     def advance(trigger: Trigger, due: datetime, now: datetime) -> Advance:
         latest, coalesced = latest_fire_time(trigger, due, now)
         return Advance(

@@ -66,6 +66,14 @@ class Recorder:
                     await asyncio.sleep(backoff)
                     backoff = min(backoff * 2, _LONGEST_BACKOFF_SECS)
                     continue
+                except Exception:
+                    # Process boundary. One outcome that can't be written must not keep all others from being so.
+                    if len(outcomes) > 1:
+                        for outcome in outcomes:
+                            await self._write([(owner, outcome)])
+                        break
+                    logger.exception("an outcome can't be recorded; its firing stays leased")
+                    break
                 if len(accepted) < len(outcomes):
                     logger.warning("%d outcomes came too late and are ignored", len(outcomes) - len(accepted))
                 self._on_settled(owner, outcomes, len(accepted) == len(outcomes))

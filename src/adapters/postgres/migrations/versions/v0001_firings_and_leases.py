@@ -1,12 +1,9 @@
 """Firings, the replicas that lease them, the index beside the job table, and the rows that are left alone."""
 
 import hashlib
-import logging
 
 import sqlalchemy as sa
 from alembic import op
-
-logger = logging.getLogger(__name__)
 
 revision = "0001"
 down_revision = None
@@ -37,10 +34,6 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN NULL;
 END $$
-"""
-MARK_ON_WRITE = """
-CREATE TRIGGER scheduler_mark_job AFTER INSERT OR UPDATE ON {jobs} FOR EACH ROW
-WHEN (coalesce(current_setting('agpt_scheduler.writer', true), '') <> 'own') EXECUTE FUNCTION {function}()
 """
 
 
@@ -150,24 +143,17 @@ def _create_index_of_jobs(schema: str | None) -> None:
         "scheduler_job_index_state",
         sa.Column("position", sa.Text, nullable=False, comment="the index is right up to this job id"),
         sa.Column("complete", sa.Boolean, nullable=False),
+        sa.Column("swept_at", MOMENT, comment="when all rows were looked at last"),
         schema=schema,
         comment="How far the first look at all of apscheduler_jobs has come; one row",
     )
-    nothing_yet = f"NOT EXISTS (SELECT FROM {_quoted(schema, 'apscheduler_jobs')})"
-    op.execute(f"INSERT INTO {_quoted(schema, 'scheduler_job_index_state')} SELECT '', {nothing_yet}")
+    op.execute(f"INSERT INTO {_quoted(schema, 'scheduler_job_index_state')} VALUES ('', false)")  # noqa: S608  names of ours
     names = {
         "function": _quoted(schema, "scheduler_mark_job"),
         "marks": _quoted(schema, "scheduler_job_marks"),
-        "jobs": _quoted(schema, "apscheduler_jobs"),
         "channel": f"agpt_scheduler_{hashlib.sha256((schema or '').encode()).hexdigest()[:16]}",
     }
     op.execute(sa.text(MARK.format_map(names).replace(":", "\\:")))
-    try:
-        with op.get_bind().begin_nested():
-            op.execute(sa.text(MARK_ON_WRITE.format_map(names)))
-    except sa.exc.ProgrammingError:
-        # The table is somebody else's and we may not. Rows of others are then found by the hourly look at all.
-        logger.warning("no right to put a trigger on apscheduler_jobs: rows of others are noticed late")
 
 
 def _index(
