@@ -139,4 +139,4 @@ def test_both_clients_have_every_call_with_its_signature_and_words() -> None:
             method, build = getattr(client, name), getattr(calls, name)
             assert method.__doc__ == build.__doc__
             assert list(inspect.signature(method).parameters)[1:] == list(inspect.signature(build).parameters)
-    assert len(names) == 18
+    assert len(names) == 19

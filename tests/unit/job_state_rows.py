@@ -19,7 +19,7 @@ from ports.jobs import UnreadableReason, UnreadableRow
 from tests.shared import SHARED
 
 DUE = datetime(2026, 11, 24, 9, tzinfo=ZoneInfo("UTC"))
-PATIENCE_SECS = 5.0
+PATIENCE_SECS = 20.0
 EXECUTE_GRAPH = "backend.executor.scheduler:execute_graph"
 
 
