@@ -81,23 +81,14 @@ def insert_firings(
     if not firings:
         return []
     new = [firing for firing, _ in firings]
-    users = [_text(firing.payload.get("user_id")) for firing in new]
     rows = connection.exec_driver_sql(
         names.sql(_INSERT),
         {
-            "store": store,
             "owner": owner,
             "now": now,
-            "job_keys": array(job_key(store, firing.job_id) for firing in new),
-            "job_ids": array(firing.job_id for firing in new),
-            "kinds": array(str(firing.kind) for firing in new),
-            "scheduled": array(firing.scheduled_at for firing in new),
-            "coalesced": array(firing.coalesced for firing in new),
             "dropped": array(firing.dropped for firing in new),
-            "user_keys": array(None if user is None else hash_key(user) for user in users),
-            "user_ids": array(escaped(user) for user in users),
-            "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in new),
             "payloads": array(payload for _, payload in firings),
+            **_columns(new, store),
         },
     )
     ids = {(job_id, scheduled_at): firing_id for firing_id, job_id, scheduled_at in rows}
@@ -129,25 +120,32 @@ def enqueue_firings(
     """Record firings that wait for pick-up; return the due times of those that are new, and notify for them."""
     if not firings:
         return frozenset()
-    users = [_text(firing.payload.get("user_id")) for firing in firings]
     rows = connection.exec_driver_sql(
         names.sql(_ENQUEUE),
         {
-            "store": store,
             "now": now,
             "channel": channel,
-            "job_keys": array(job_key(store, firing.job_id) for firing in firings),
-            "job_ids": array(firing.job_id for firing in firings),
-            "kinds": array(str(firing.kind) for firing in firings),
-            "scheduled": array(firing.scheduled_at for firing in firings),
-            "coalesced": array(firing.coalesced for firing in firings),
-            "user_keys": array(None if user is None else hash_key(user) for user in users),
-            "user_ids": array(escaped(user) for user in users),
-            "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in firings),
             "payloads": array(payload_bytes(firing.payload) for firing in firings),
+            **_columns(firings, store),
         },
     )
     return frozenset(scheduled_at for scheduled_at, _ in rows)
+
+
+def _columns(firings: Sequence[NewFiring], store: str) -> dict[str, str]:
+    """Return what every way of recording firings writes of them."""
+    users = [_text(firing.payload.get("user_id")) for firing in firings]
+    return {
+        "store": store,
+        "job_keys": array(job_key(store, firing.job_id) for firing in firings),
+        "job_ids": array(firing.job_id for firing in firings),
+        "kinds": array(str(firing.kind) for firing in firings),
+        "scheduled": array(firing.scheduled_at for firing in firings),
+        "coalesced": array(firing.coalesced for firing in firings),
+        "user_keys": array(None if user is None else hash_key(user) for user in users),
+        "user_ids": array(escaped(user) for user in users),
+        "graph_ids": array(escaped(_text(firing.payload.get("graph_id"))) for firing in firings),
+    }
 
 
 def cancel_firings(
