@@ -268,3 +268,28 @@ async def test_a_table_made_anew_is_watched_again(world: PostgresWorld) -> None:
     later = NOW + timedelta(seconds=1)
     world.write_row("later", later.timestamp(), encode(a_job("later", due=later)))
     assert world.sql(f"SELECT job_id FROM {SCHEMA}.scheduler_job_marks") == [("later",)]
+
+
+async def test_an_index_that_somebody_emptied_is_made_anew_within_the_minute(world: PostgresWorld) -> None:
+    """It need not wait for the hourly look; one whose rows can't be read is not looked at every second."""
+    await world.jobs.put(a_job("j"))
+    world.sql(f"TRUNCATE {SCHEMA}.scheduler_job_index")
+    keeper = IndexKeeper(world.database)
+    state = f"UPDATE {SCHEMA}.scheduler_job_index_state SET swept_at = now() - interval '%s seconds' RETURNING 1"
+    world.sql(state, (30,))
+    assert not await world.database.run_statement(Lane.RPC, keeper._begins_sweep)
+    world.sql(state, (61,))
+    assert await world.database.run_statement(Lane.RPC, keeper._begins_sweep)
+    await keeper.look_at_all()
+    assert [job.id async for job in world.jobs.list(user_id="user")] == ["j"]
+
+
+async def test_very_many_rows_that_are_due_at_no_time_end_a_list(world: PostgresWorld) -> None:
+    """Infinity is a due time to PostgreSQL, and has none after it but NaN."""
+    ids = [f"{number:04}" for number in range(600)]
+    for time in ("Infinity", "NaN"):
+        rows = f"unnest(%s, array_fill('{time}'::float8, ARRAY[600]), array_fill(%s::bytea, ARRAY[600]))"
+        world.sql(f"INSERT INTO {JOBS} SELECT * FROM {rows}", ([time + each for each in ids], b"odd"))
+    await world.jobs.put(a_job("good"))
+    assert [job.id async for job in world.jobs.list()] == ["good"]
+    assert len([row.id async for row in world.jobs.unreadable()]) == 1200

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
 from adapters.postgres.firing_rows import insert_firings
-from adapters.postgres.job_index import INDEXED, own_entry, payload_bytes, store_entries
+from adapters.postgres.job_index import FORGET, INDEXED, own_entry, payload_bytes, store_entries
 from adapters.postgres.job_rows import timestamp
 from adapters.postgres.leases import require_alive
 from adapters.postgres.literals import array
@@ -34,7 +34,6 @@ _ADVANCE = """
     WHERE j.id = n.id
 """
 _RUN_OUT = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
-_FORGET = "DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[])"
 
 DueRow = tuple[str, float, bytes, str]
 """Id, due time, pickle and version."""
@@ -58,7 +57,7 @@ class ClaimTransaction:
         self._store = store
         self._patched = PatchedClaims(names, store, due=_DUE) if store is INDEXED else None
         self._due, self._advance, self._run_out, self._forget = (
-            names.sql(text, store=store) for text in (_DUE, _ADVANCE, _RUN_OUT, _FORGET)
+            names.sql(text, store=store) for text in (_DUE, _ADVANCE, _RUN_OUT, FORGET)
         )
 
     def __call__(

@@ -24,7 +24,7 @@ _LONGEST_REPEAT_PAUSE_SECS = 0.02
 
 
 class Lane(StrEnum):
-    """Who is asking. Each lane has fewer threads than the pool has connections, so neither starves the other."""
+    """Who is asking. A lane has fewer threads than the pool has connections, if it has more than one."""
 
     RPC = "rpc"
     ENGINE = "engine"
@@ -78,7 +78,10 @@ class Database:
         return await self._call(lane, lambda turn: self._repeat(turn, _committing, work))
 
     async def run_statement(self, lane: Lane, work: Callable[[Connection], T]) -> T:
-        """Run `work`, which executes a single statement, as a transaction of its own; saves two round trips."""
+        """Run `work`, each of whose statements is a transaction of its own: one of them, or some that only read.
+
+        Saves two round trips.
+        """
         return await self._call(lane, lambda turn: self._repeat(turn, _autocommitting, work))
 
     async def aclose(self) -> None:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode_to_patch
 from adapters.postgres.database import Database, Lane
-from adapters.postgres.job_index import INDEXED, MATCHES, JobEntry, entry_of, store_entries
+from adapters.postgres.job_index import FORGET, INDEXED, MATCHES, JobEntry, entry_of, store_entries
 from adapters.postgres.literals import array
 from ports.errors import StoreUnavailable
 from ports.jobs import UnreadableRow
@@ -52,13 +52,16 @@ _TAKE_MARKS = """
     )) RETURNING job_id
 """
 _MARKED = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[]) FOR SHARE"
-_FORGET = "DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[])"
 _STATE = "SELECT position, complete FROM {index_state}"
 # One replica at a time; the others find it held and look again later.
 _STATE_LOCKED = _STATE + " FOR UPDATE SKIP LOCKED"
 _SWEEP = """
     UPDATE {index_state} SET swept_at = now()
-    WHERE complete AND coalesce(swept_at, '-infinity') < now() - interval '1 hour' RETURNING true
+    WHERE complete AND (
+        coalesce(swept_at, '-infinity') < now() - interval '1 hour'
+        OR swept_at < now() - interval '1 minute'
+            AND NOT EXISTS (SELECT FROM {index}) AND EXISTS (SELECT FROM {jobs})
+    ) RETURNING true
 """
 _SAVE = "UPDATE {index_state} SET position = %(position)s, complete = %(complete)s, swept_at = now()"
 
@@ -85,7 +88,7 @@ class IndexKeeper:
                 "orphans": _ORPHANS,
                 "take_marks": _TAKE_MARKS,
                 "marked": _MARKED,
-                "forget": _FORGET,
+                "forget": FORGET,
                 "state": _STATE,
                 "state_locked": _STATE_LOCKED,
                 "sweep": _SWEEP,
@@ -115,7 +118,7 @@ class IndexKeeper:
             await asyncio.sleep(_MARKS_EVERY_SECS)
 
     def _begins_sweep(self, connection: Connection) -> bool:
-        """Whether all rows are to be looked at again, which one replica does, an hour after the last time."""
+        """Whether all rows are to be looked at again: after an hour, or since somebody emptied the index."""
         return self._execute(connection, "sweep").first() is not None
 
     async def backfill_all(self) -> None:

@@ -56,6 +56,9 @@ STORE_WITH = f"""
 """  # noqa: S608  texts of ours
 """Part of a statement that writes rows: stores the entries of those that `stored` has. Takes `entry_columns`."""
 
+FORGET = "DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[])"
+"""Deletes the entries of `ids`."""
+
 _STATES = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 _KINDS = {kind.value: kind for kind in JobKind}
 _LONGEST_PAYLOAD = 4096

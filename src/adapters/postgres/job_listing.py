@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
-from math import inf, nextafter
+from math import inf, nan, nextafter
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
@@ -139,7 +139,7 @@ class JobListing:
                         yield jobs
                     if time is None:
                         return
-                    time, last_id = nextafter(time, inf), ""
+                    time, last_id = (nextafter(time, inf) if time < inf else nan), ""  # which PostgreSQL sorts last
             elif paused and time is not None:
                 time, last_id = None, ""
             else:

@@ -6,7 +6,7 @@ from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
 from adapters.postgres.firing_rows import cancel_firings
-from adapters.postgres.job_index import INDEXED, STORE_WITH, entry_columns, own_entry
+from adapters.postgres.job_index import FORGET, INDEXED, STORE_WITH, entry_columns, own_entry
 from adapters.postgres.job_rows import NOTIFY_IF_SOON, timestamp
 from adapters.postgres.literals import array
 from adapters.postgres.names import MAX_ID_LENGTH, Names, storable
@@ -25,7 +25,6 @@ _LOCK = """
 """
 _COUNT = "SELECT count(*) FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 _DELETE = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
-_FORGET = "WITH entries AS (DELETE FROM {index} WHERE job_id = ANY (%(ids)s::text[]))"
 
 Removal = tuple[str, Callable[[Job], None]]
 """A job's id, and who may forbid that it is removed, by raising."""
@@ -81,7 +80,7 @@ class RemoveJobs:
         self._lock, self._try_lock, self._count = (
             names.sql(text, store=store) for text in (_LOCK, f"{_LOCK} SKIP LOCKED", _COUNT)
         )
-        self._delete = names.sql((_FORGET if store is INDEXED else "") + _DELETE, store=store)
+        self._delete = names.sql((f"WITH entries AS ({FORGET})" if store is INDEXED else "") + _DELETE, store=store)
 
     def __call__(self, connection: Connection, removals: Sequence[Removal]) -> Sequence[Job | Exception | None]:
         """Remove those that nobody forbids."""

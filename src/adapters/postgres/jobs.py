@@ -23,7 +23,7 @@ _NEXT_DUE = f"""
     SELECT j.next_run_time FROM {{jobs}} AS j WHERE j.next_run_time IS NOT NULL AND {NOT_QUARANTINED}
     ORDER BY j.next_run_time LIMIT 1
 """  # noqa: S608  texts of ours
-_MAY_MOVE_WITHIN = timedelta(hours=1)  # no listing takes longer, so later jobs can't be claimed during it
+_MAY_MOVE_WITHIN = timedelta(hours=1)  # what is due later is not expected to move while a list is read
 
 
 class PostgresJobStore:

@@ -128,7 +128,7 @@ def _create_index_of_jobs(schema: str | None) -> None:
         sa.Column("options", sa.Text, nullable=False, comment="APScheduler's own, as JSON"),
         sa.Column("payload", sa.LargeBinary, comment="the job's kwargs; NULL where they are long: decode the row"),
         schema=schema,
-        comment="What lists and claims need of apscheduler_jobs; never an authority, and can be dropped",
+        comment="What lists and claims need of apscheduler_jobs; never an authority, and made anew from it",
     )
     for name in ("user_key", "graph_key"):
         op.create_index(f"scheduler_job_index_{name}", "scheduler_job_index", [name], schema=schema)
