@@ -21,6 +21,7 @@ _STOCK_NOTE = (
     "Stock is APScheduler 3.11 with SQLAlchemyJobStore and ten threads, once as it comes and once with"
     " misfire_grace_time=None. Lag is from the due time to the call of the receiver."
 )
+TWO_WORKERS = Ours(name="one service with --workers 2", options=("--no-system-tasks", "--workers", "2"))
 _IDLE_SCHEDULES = 100_000
 _ONCE_FROM = 100_000
 
@@ -47,7 +48,7 @@ def rushes(bench: Bench) -> list[Section]:
 def http(bench: Bench) -> list[Section]:
     """A rush into an HTTP receiver in another process, beside what bare clients reach against it."""
     size = min(10_000, max(bench.sizes))
-    everybody: Sequence[Contender] = (OURS,) if bench.ours_only else (OURS, LENIENT)
+    everybody: Sequence[Contender] = (OURS, TWO_WORKERS) if bench.ours_only else (OURS, TWO_WORKERS, LENIENT)
     groups = [
         bench.repeat(
             f"rush of {size:,} into HTTP: {who.name}",
@@ -64,14 +65,18 @@ def http(bench: Bench) -> list[Section]:
         ):
             assert port is not None
             reached[client] = sorted(clients.measured_apart(client, port) for _ in range(bench.runs))
-    ours = median(groups[0], lambda run: run.per_second)
-    beside = [
-        [client, f"{rates[len(rates) // 2]:,.0f}", f"{ours / rates[len(rates) // 2]:.2f}"]
-        for client, rates in reached.items()
-    ]
+    ours, with_workers = (median(group, lambda run: run.per_second) for group in groups[:2])
+    beside = []
+    for client, rates in reached.items():
+        rate = rates[len(rates) // 2]
+        beside.append([client, f"{rate:,.0f}", f"{ours / rate:.2f}", f"{with_workers / rate:.2f}"])
     return [
         compared(f"Rush into HTTP: {size:,} schedules due at once, SCHEDULER_DISPATCH=rpc", groups),
-        Section("The same receiver, bare clients at 50 connections", ("client", "requests/s", "ours / it"), beside),
+        Section(
+            "The same receiver, bare clients at 50 connections",
+            ("client", "requests/s", "ours / it", "ours with --workers 2 / it"),
+            beside,
+        ),
     ]
 
 
@@ -146,7 +151,7 @@ def replicas(bench: Bench) -> list[Section]:
     shares = []
     for who in (
         Ours(name="two replicas", replicas=2),
-        Ours(name="one service with --workers 2", options=("--no-system-tasks", "--workers", "2")),
+        TWO_WORKERS,
     ):
         found = bench.repeat(f"rush of {size:,}: {who.name}", lambda who=who: rush(bench.server, who, size))  # type: ignore[misc]
         groups.append(found)
@@ -211,7 +216,7 @@ def _kill(server: Server, who: Contender, size: int) -> list[str]:
 def outage(bench: Bench) -> list[Section]:
     """PostgreSQL away for twelve seconds in mid-rush; the process goes on."""
     size = min(10_000, max(bench.sizes))
-    everybody: Sequence[Contender] = (OURS,) if bench.ours_only else (OURS, LENIENT)
+    everybody: Sequence[Contender] = (OURS, TWO_WORKERS) if bench.ours_only else (OURS, TWO_WORKERS, LENIENT)
     found = []
     for who in everybody:
         with bench.step(f"PostgreSQL away in mid-rush: {who.name}"):

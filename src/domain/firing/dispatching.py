@@ -1,7 +1,6 @@
 """Claimed firings on their way out: slots, attempts, and what each attempt came to."""
 
 import asyncio
-import itertools
 import logging
 import random
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
@@ -18,8 +17,6 @@ from ports.firings import Firing, FiringState, Outcome
 from ports.jobs import JobKind
 
 logger = logging.getLogger(__name__)
-
-_ATTEMPTS_IN_A_GO = 4
 
 Handler = Callable[[Firing], Awaitable[str | None]]
 Handlers = Mapping[str, Handler]
@@ -126,12 +123,9 @@ class Dispatching:
 
     async def _attempt_one_after_the_other(self, firing: Firing | None, queue: FairQueue) -> None:
         """Make the attempt, and then, in the same task, those that take over its slot."""
-        for number in itertools.count(1):
-            if firing is None:
-                return
+        while firing is not None:
             await self._attempt(firing, queue)
-            if number % _ATTEMPTS_IN_A_GO == 0:
-                await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
+            await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
             firing = queue.take()
 
     async def _attempt(self, firing: Firing, queue: FairQueue) -> None:

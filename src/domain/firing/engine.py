@@ -28,6 +28,7 @@ _RESOLUTION_SECS = 1e-6  # less than this can't be slept
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
 _FIRST_FRUITLESS_SECS = 0.002
+_WORTHWHILE = 8  # a claim waits for room for this part of what may be held: many small ones cost more
 _QUIET_SECS = 0.2  # in a rush of one store, how long those that had nothing due are left alone
 _PRUNE_EVERY_SECS = 60.0
 _PRUNE_BATCH = 2000
@@ -186,8 +187,9 @@ class FiringEngine:
             stranded = await self._ledger.stranded(owner=owner, holding=frozenset(self._held))
             self._hold(stranded, owner)
             self._look_for_stranded = False
-        room = self._window() - len(self._held)
-        if room <= 0:
+        window = self._window()
+        room = window - len(self._held)
+        if room < min(self._batch, window // _WORTHWHILE):
             await self._wait_for_room()
             return True
         limit = min(room, self._batch)
@@ -226,11 +228,12 @@ class FiringEngine:
         for firing in firings:
             self._held[firing.id] = (owner, firing.attempts)
             self._last_claimed = max(self._last_claimed, firing.id)
-            if firing.coalesced:
-                logger.warning(
-                    "missed runs folded into one firing",
-                    extra={"job_id": firing.job_id, "coalesced": firing.coalesced},
-                )
+        if late := [firing for firing in firings if firing.coalesced and not firing.attempts]:
+            logger.warning(
+                "%d schedules missed runs, which are folded into one firing each",
+                len(late),
+                extra={"job_id": late[0].job_id, "missed": sum(firing.coalesced for firing in late)},
+            )
         self.dispatching.submit(firings)
 
     def _holds_from(self) -> int | None:

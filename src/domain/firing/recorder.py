@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 
 from ports.errors import StoreUnavailable
 from ports.firings import FiringLedger, Outcome
@@ -12,7 +13,9 @@ logger = logging.getLogger(__name__)
 _BATCH = 2000
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
-_GATHER_SECS = 0.008  # what comes in a rush is written within 20 ms, and in few pieces
+# What comes in a rush is written soon, and in few pieces: as much of it would be repeated after a crash.
+_GATHER_SECS = 0.016
+_PLENTY = 200
 
 
 class Recorder:
@@ -28,6 +31,7 @@ class Recorder:
         self._on_settled = on_settled
         self._outcomes: list[tuple[str, Outcome]] = []
         self._arrived = asyncio.Event()
+        self._plenty = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -36,6 +40,8 @@ class Recorder:
         self._outcomes.append((owner, outcome))
         self._empty.clear()
         self._arrived.set()
+        if len(self._outcomes) >= _PLENTY:
+            self._plenty.set()
 
     async def flushed(self) -> None:
         """Return when nothing is left to write."""
@@ -50,9 +56,15 @@ class Recorder:
                 await self._write(batch)
                 del self._outcomes[: len(batch)]
                 if self._outcomes:
-                    await asyncio.sleep(_GATHER_SECS)
+                    await self._gather()
             self._arrived.clear()
             self._empty.set()
+
+    async def _gather(self) -> None:
+        if len(self._outcomes) < _PLENTY:
+            self._plenty.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._plenty.wait(), _GATHER_SECS)
 
     async def _write(self, batch: Sequence[tuple[str, Outcome]]) -> None:
         backoff = _FIRST_BACKOFF_SECS
