@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -122,6 +123,9 @@ class Service:
         async with contextlib.nullcontext() if shared is None else shared.shared(container.metrics()):
             with _signals(self.stop, lifeline):
                 server = _Server(self._uvicorn_config())
+                # What is loaded by now stays, and to look at it again and again is a twelfth of what an add costs.
+                gc.collect()
+                gc.freeze()
                 answering = asyncio.create_task(server.serve(sockets=sockets))
                 firing = asyncio.create_task(self._fire())
                 counting = asyncio.create_task(self._count())
