@@ -3,10 +3,12 @@
 import pickle
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.apscheduler import records
+from adapters.apscheduler.alike import Beginnings
 from adapters.apscheduler.arguments import require_json
 from adapters.apscheduler.moments import moment, moment_bytes
 from adapters.apscheduler.opcodes import RefusedPickleError, scan
@@ -42,6 +44,7 @@ _NEXT_RUN_TAIL = re.compile(
     re.DOTALL,
 )
 _LONGEST_TAIL = 80
+_BEGINNINGS = Beginnings()
 NEXT_RUN_BYTES = 10
 """How many bytes of a row's pickle say when it runs next; the rest stays as it is from run to run."""
 
@@ -74,23 +77,49 @@ def decode_to_patch(
     not paused: the bytes stand at the end, nothing refers back to them, and their zone is the trigger's own. So
     any `next_run_bytes` in that zone may take their place.
     """
+    return _decode_alike(row_id, job_state, next_run_time) or decode_whole(row_id, job_state, next_run_time)
+
+
+def _decode_alike(row_id: str, job_state: bytes, next_run_time: float | None) -> tuple[Job, int | None] | None:
+    """Decode a row that begins as others did; None where that is for `decode_whole` to do."""
+    found = _BEGINNINGS.find(row_id, job_state)
+    if found is None:
+        return None
+    beginning, rest_at = found
+    with suppress(Exception):
+        state, last_bytes = beginning.load_rest(row_id, job_state, rest_at)
+        if state["trigger"] is beginning.stands_for_trigger:
+            job = _job(row_id, state, job_state, next_run_time, beginning.trigger)
+            return job, _offset_to_patch(job_state, state, last_bytes, beginning.zone)
+    return None
+
+
+def decode_whole(
+    row_id: str, job_state: bytes, next_run_time: float | None
+) -> tuple[Job, int | None] | UnreadableRow:
+    """Do what `decode_to_patch` does, whatever rows came before."""
     try:
         state, last_bytes = load(job_state)
-        return _job(row_id, state, job_state, next_run_time), _offset_to_patch(job_state, state, last_bytes)
+        job = _job(row_id, state, job_state, next_run_time)
+        return job, _offset_to_patch(job_state, state, last_bytes, state["trigger"].attributes().get("timezone"))
     except _ForeignRowError as error:
         return UnreadableRow(row_id, UnreadableReason.FOREIGN, str(error))
     except RefusedPickleError as error:
         return UnreadableRow(row_id, UnreadableReason.QUARANTINED, str(error))
 
 
-def _job(row_id: str, state: Any, job_state: bytes, next_run_time: float | None) -> Job:
+def _job(
+    row_id: str, state: Any, job_state: bytes, next_run_time: float | None, trigger: Trigger | None = None
+) -> Job:
+    """Return the job of a loaded row, whose `trigger` may have been read already."""
     if type(state) is not dict or state.get("version", _VERSION) != _VERSION:
         raise RefusedPickleError("is not a job state of version 1")
     try:
         if state["id"] != row_id:
             raise RefusedPickleError("has a pickled id that differs from its column")
         kind, args, kwargs = _kind(state["func"]), state["args"], state["kwargs"]
-        trigger = read_trigger(state["trigger"])
+        if trigger is None:
+            trigger = read_trigger(state["trigger"])
         if type(kwargs) is not dict or type(args) not in (tuple, list):
             raise RefusedPickleError("has odd arguments")
         require_json([kwargs, *args], at_most=len(job_state))
@@ -206,13 +235,13 @@ def written_offset(job_state: bytes) -> int | None:
     return None if tail is None else tail.start(1)
 
 
-def _offset_to_patch(job_state: bytes, state: dict[str, Any], last_bytes: int) -> int | None:
+def _offset_to_patch(job_state: bytes, state: dict[str, Any], last_bytes: int, zone: object) -> int | None:
     offset = written_offset(job_state)
     # Proof that these are the bytes, not a text that looks the same: the opcode before them is one, so what
     # follows it is what the pattern says; it makes a date, of the last key that is set, and that is the next run.
     if offset is None or offset != last_bytes + 2 or next(reversed(state)) != "next_run_time":
         return None
-    due, zone = state["next_run_time"], state["trigger"].attributes().get("timezone")
+    due = state["next_run_time"]
     if type(due) is not records.Moment or due.zone is not zone:
         return None
     # pytz has a zone object for each offset, so that its zone would be wrong after the clocks change.
