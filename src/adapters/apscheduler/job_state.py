@@ -1,6 +1,5 @@
 """Job rows: APScheduler's pickled job state, to and from the port's Job."""
 
-import pickle
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -12,9 +11,9 @@ from adapters.apscheduler.alike import Beginnings
 from adapters.apscheduler.arguments import require_json
 from adapters.apscheduler.moments import moment, moment_bytes
 from adapters.apscheduler.opcodes import RefusedPickleError, scan
-from adapters.apscheduler.stock_triggers import stock_trigger
 from adapters.apscheduler.triggers import own_zone, read_trigger
 from adapters.apscheduler.unpickler import load
+from adapters.apscheduler.writing import JobStates
 from ports.jobs import Job, JobKind, StockOptions, UnreadableReason, UnreadableRow
 from ports.triggers import Trigger
 
@@ -31,7 +30,6 @@ FUNCTION_REFERENCES: Mapping[JobKind, str] = {
 _KINDS = {reference: kind for kind, reference in FUNCTION_REFERENCES.items()}
 _SHOWN_REFERENCE = re.compile(r"[\w.]{1,100}:[\w.]{1,100}", re.ASCII)
 _VERSION = 1
-_PROTOCOL = 5
 _COUNTLESS = 2**63
 _SAME_INSTANT_SECS = 1e-5  # the column is a float, which is no finer than that in this century
 _SMALL_ROW_BYTES = 32 * 1024  # too small to reach any of the bounds on reading
@@ -45,6 +43,7 @@ _NEXT_RUN_TAIL = re.compile(
 )
 _LONGEST_TAIL = 80
 _BEGINNINGS = Beginnings()
+_JOB_STATES = JobStates()
 NEXT_RUN_BYTES = 10
 """How many bytes of a row's pickle say when it runs next; the rest stays as it is from run to run."""
 
@@ -200,12 +199,11 @@ def encode(job: Job) -> bytes:
         if next_run_at is not None:
             # A copy, so that the trigger can't share it and its bytes can be patched in place.
             next_run_at = next_run_at.astimezone(own_zone(job.trigger) or next_run_at.tzinfo).replace()
-        job_state = pickle.dumps(
+        job_state = _JOB_STATES.write(
+            str(job.id),  # of an enum's member, say, which would be pickled by reference
+            FUNCTION_REFERENCES[job.kind],
+            job.trigger,
             {
-                "version": _VERSION,
-                "id": str(job.id),  # of an enum's member, say, which would be pickled by reference
-                "func": FUNCTION_REFERENCES[job.kind],
-                "trigger": stock_trigger(job.trigger),
                 "executor": job.options.executor,
                 "args": job.options.args,
                 "kwargs": kwargs,
@@ -215,7 +213,6 @@ def encode(job: Job) -> bytes:
                 "max_instances": job.options.max_instances,
                 "next_run_time": next_run_at,
             },
-            _PROTOCOL,
         )
         require_json([kwargs, *job.options.args], at_most=len(job_state))
         if len(job_state) > _SMALL_ROW_BYTES:
