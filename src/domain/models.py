@@ -1,5 +1,6 @@
 """What callers send and get back: the specification's data models, with the names that its errors show."""
 
+from copy import copy
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -89,7 +90,9 @@ class GraphExecutionJobInfo(GraphExecutionJobArgs):
         }
         # Everything is of its type already, and to copy a blank one takes a third of what `model_construct` does,
         # which a list of many feels.
-        return cls._blank().model_copy(update=fields)
+        info = copy(cls._blank())
+        vars(info).update(fields)
+        return info
 
     @classmethod
     @cache

@@ -12,7 +12,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 
 from domain.errors import InvalidScheduleError
 from domain.models import GraphExecutionJobInfo
-from entrypoints.rpc.wire import JsonResponse, info_to_json
+from entrypoints.rpc.wire import JsonResponse, infos_to_json
 from ports.jobs import Position
 
 NEXT_CURSOR = "X-Next-Cursor"
@@ -21,7 +21,7 @@ NEXT_CURSOR = "X-Next-Cursor"
 _PLACE = TypeAdapter(tuple[Literal[""] | AwareDatetime, Annotated[str, Field(pattern="^[^\\x00]*$")]])
 
 _AT_ONCE = 1000
-_CHUNK_BYTES = 64 * 1024
+_IN_A_CHUNK = 100
 
 
 def cursor_after(info: GraphExecutionJobInfo) -> str:
@@ -42,7 +42,7 @@ def position_of(cursor: str) -> Position:
 async def answer_page(found: AsyncIterator[GraphExecutionJobInfo], *, limit: int) -> Response[Any]:
     """Answer up to `limit` schedules out of `found`, which goes on to the one behind them."""
     infos = [info async for info in found]
-    response = JsonResponse.of_items([info_to_json(info) for info in infos[:limit]])
+    response = JsonResponse.of_items(infos_to_json(infos[:limit]))
     if len(infos) > limit:
         response.set_header(NEXT_CURSOR, cursor_after(infos[limit - 1]))
     return response
@@ -53,20 +53,24 @@ async def answer_all(found: AsyncIterator[GraphExecutionJobInfo]) -> Response[An
 
     A failure behind the first thousand cuts the answer off; its end is missing, so nobody takes it for whole.
     """
-    items: list[bytes] = []
+    infos: list[GraphExecutionJobInfo] = []
     async for info in found:
-        items.append(info_to_json(info))
-        if len(items) == _AT_ONCE:
-            return Stream(_written(items, found), media_type=MediaType.JSON)
-    return JsonResponse.of_items(items)
+        infos.append(info)
+        if len(infos) == _AT_ONCE:
+            return Stream(_written(infos, found), media_type=MediaType.JSON)
+    return JsonResponse.of_items(infos_to_json(infos))
 
 
-async def _written(first: list[bytes], rest: AsyncIterator[GraphExecutionJobInfo]) -> AsyncIterator[bytes]:
-    chunk = bytearray(b"[" + b",".join(first))
+async def _written(
+    first: list[GraphExecutionJobInfo], rest: AsyncIterator[GraphExecutionJobInfo]
+) -> AsyncIterator[bytes]:
+    yield b"[" + b",".join(infos_to_json(first))
+    first.clear()
+    some: list[GraphExecutionJobInfo] = []
     async with aclosing(rest) as infos:  # type: ignore[type-var]  # every use case here is a generator
         async for info in infos:
-            chunk += b"," + info_to_json(info)
-            if len(chunk) >= _CHUNK_BYTES:
-                yield bytes(chunk)
-                chunk.clear()
-    yield bytes(chunk + b"]")
+            some.append(info)
+            if len(some) == _IN_A_CHUNK:
+                yield b"".join(b"," + items for items in infos_to_json(some))
+                some.clear()
+    yield b"".join(b"," + items for items in infos_to_json(some)) + b"]"

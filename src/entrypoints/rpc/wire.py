@@ -1,6 +1,7 @@
 """How values become JSON: compact UTF-8 by the standard library's rules, as the original's framework writes it."""
 
 import json
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from litestar.enums import MediaType
@@ -14,6 +15,8 @@ T = TypeVar("T")
 
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ASCII_WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+_TOGETHER = 20  # schedules, of which each may be large
 
 NOT_COMPLIANT = "Out of range float values are not JSON compliant"
 """The standard library's words for NaN and infinities, to which its newer versions append the value."""
@@ -47,7 +50,7 @@ def to_strict_json(value: Any) -> bytes:
 
 def info_to_json(info: GraphExecutionJobInfo) -> bytes:
     """Write a schedule."""
-    fields = info.model_dump()
+    fields = _fields(info)
     try:
         return to_json(fields)
     except RecursionError:
@@ -55,12 +58,28 @@ def info_to_json(info: GraphExecutionJobInfo) -> bytes:
         return to_json(fields | {"input_data": {}})
 
 
+def infos_to_json(infos: Sequence[GraphExecutionJobInfo]) -> Iterator[bytes]:
+    """Write schedules as items of a list, each as `info_to_json` does, but some together, which is faster."""
+    for begin in range(0, len(infos), _TOGETHER):
+        some = infos[begin : begin + _TOGETHER]
+        try:
+            yield _WRITER.encode(list(map(_fields, some)))[1:-1].encode()
+        except (ValueError, RecursionError):  # one of them is odd, and the others are written as ever
+            yield from map(info_to_json, some)
+
+
+def _fields(info: GraphExecutionJobInfo) -> dict[str, Any]:
+    """Return what `model_dump` does, which would copy input data that is plain already."""
+    credentials = {name: each.model_dump() for name, each in info.input_credentials.items()}
+    return {**vars(info), "input_credentials": credentials}
+
+
 class JsonResponse(Response[T]):
     """An answer written by this module."""
 
     @classmethod
-    def of_items(cls, items: list[bytes]) -> "JsonResponse[Any]":
-        """Answer a list whose items are written already."""
+    def of_items(cls, items: Iterable[bytes]) -> "JsonResponse[Any]":
+        """Answer a list whose items are written already, by themselves or some together."""
         return JsonResponse(content=b"[" + b",".join(items) + b"]", media_type=MediaType.JSON)
 
     def render(self, content: Any, media_type: str, enc_hook: Serializer = str) -> bytes:  # noqa: ARG002  Litestar's
