@@ -15,7 +15,8 @@ from sqlalchemy import event
 from adapters.apscheduler.job_state import decode, encode
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.index_keeper import Backfill, IndexKeeper
-from ports.jobs import Job
+from ports.firings import Firing
+from ports.jobs import Advance, Job
 from tests.contract.worlds import HOUR, NOW, PostgresWorld, a_job, hourly, postgres_world, replica
 from tests.postgres import SCHEMA, session_server
 
@@ -217,6 +218,95 @@ async def test_quick_and_plain_rows_of_one_claim_come_out_alike(world: PostgresW
         assert job.next_run_at == NOW + HOUR
     again = await world.jobs.claim_due(now=NOW + HOUR, limit=10, owner=one.name, plan=hourly)
     assert sorted(firing.job_id for firing in again.firings) == ["indexed", "long", "unindexed"]
+
+
+@asynccontextmanager
+async def counted_moves(world: PostgresWorld) -> AsyncIterator[list[str]]:
+    """Collect the statements that move rows on."""
+    moves: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "array_position" in statement:
+            moves.append(statement)
+
+    event.listen(world.database.engine, "before_cursor_execute", note)
+    try:
+        yield moves
+    finally:
+        event.remove(world.database.engine, "before_cursor_execute", note)
+
+
+async def test_a_rush_is_claimed_by_one_statement_at_a_time(world: PostgresWorld) -> None:
+    """The first claim of a rush plans; those after it know what to do before they look, also at what is new."""
+    for number in range(6):
+        await world.jobs.put(a_job(f"{number}", due=NOW - number % 2 * HOUR))
+    one = await replica(world)
+
+    def to_the_next_hour(_trigger: Any, due: Any, now: Any) -> Any:
+        return Advance(scheduled_at=due, next_run_at=now + HOUR)
+
+    claimed: list[Firing] = []
+    async with counted_moves(world) as moves:
+        for expected in (2, 2, 1):
+            moves.clear()
+            claim = await world.jobs.claim_due(now=NOW, limit=2, owner=one.name, plan=to_the_next_hour)
+            claimed += claim.firings
+            assert (claim.taken, len(moves)) == (2, expected)
+        await world.jobs.claim_due(now=NOW, limit=2, owner=one.name, plan=hourly)
+        moves.clear()
+        await world.jobs.claim_due(now=NOW, limit=2, owner=one.name, plan=hourly)
+    late = [NOW - HOUR] * 3
+    assert [firing.scheduled_at for firing in claimed] == [*late, *[NOW] * 3]
+    assert len({firing.job_id for firing in claimed}) == 6
+    for number in range(6):
+        job = await world.jobs.get(f"{number}")
+        assert job is not None
+        assert job == replace(a_job(f"{number}"), next_run_at=NOW + HOUR)
+
+
+async def test_what_the_last_claim_knew_is_planned_anew(world: PostgresWorld) -> None:
+    """A move remembered is a question, not an answer: what becomes of it depends on the time of the claim."""
+    for number in range(3):
+        await world.jobs.put(a_job(f"{number}"))
+    one = await replica(world)
+
+    def folding(_trigger: Any, due: Any, now: Any) -> Any:
+        return Advance(scheduled_at=now, next_run_at=now + HOUR, coalesced=int((now - due) / HOUR))
+
+    def dropping(_trigger: Any, due: Any, now: Any) -> Any:
+        return Advance(scheduled_at=due, next_run_at=now + HOUR, dropped=True)
+
+    def last(_trigger: Any, due: Any, _now: Any) -> Any:
+        return Advance(scheduled_at=due, next_run_at=None)
+
+    first = await world.jobs.claim_due(now=NOW, limit=1, owner=one.name, plan=folding)
+    second = await world.jobs.claim_due(now=NOW + 2 * HOUR, limit=1, owner=one.name, plan=folding)
+    assert [(firing.scheduled_at, firing.coalesced) for firing in (*first.firings, *second.firings)] == [
+        (NOW, 0),
+        (NOW + 2 * HOUR, 2),
+    ]
+    await world.jobs.put(a_job("dropped", due=NOW - HOUR))
+    dropped = await world.jobs.claim_due(now=NOW, limit=1, owner=one.name, plan=dropping)
+    assert (dropped.taken, dropped.firings) == (1, [])
+    ran_out = await world.jobs.claim_due(now=NOW, limit=1, owner=one.name, plan=last)
+    assert [firing.scheduled_at for firing in ran_out.firings] == [NOW]
+    assert len(indexed(world)) == 3
+    assert {row[0] for row in world.sql(f"SELECT id FROM {SCHEMA}.apscheduler_jobs")} == set(indexed(world))
+
+
+async def test_a_row_changed_between_two_claims_is_not_moved_as_the_last_one_was(world: PostgresWorld) -> None:
+    """Its entry does not describe it any more, whatever is known of its trigger and due time."""
+    for number in range(2):
+        await world.jobs.put(a_job(f"{number}"))
+    one = await replica(world)
+    (first,) = (await world.jobs.claim_due(now=NOW, limit=1, owner=one.name, plan=hourly)).firings
+    other = "1" if first.job_id == "0" else "0"
+    foreign_write(world, a_job(other, input_data={"version": "new"}))
+    (second,) = (await world.jobs.claim_due(now=NOW, limit=1, owner=one.name, plan=hourly)).firings
+    assert (second.job_id, second.payload["input_data"]) == (other, {"version": "new"})
+    assert await world.jobs.get(other) == replace(
+        a_job(other, input_data={"version": "new"}), next_run_at=NOW + HOUR
+    )
 
 
 async def test_a_job_that_has_run_out_takes_its_entry_along(world: PostgresWorld) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from io import BytesIO
 
 import aiohttp
+from aiohttp import hdrs
 from yarl import URL
 
 from ports.errors import DispatchFailed, DispatchMisdirected, DispatchTransient
@@ -70,7 +71,7 @@ class HttpSession:
         pool.users += 1
         try:
             # aiohttp warns about large bodies given as bytes, which it would write in one go.
-            data = body if len(body) < _LARGE_BODY else BytesIO(body)
+            data = aiohttp.BytesPayload(body) if len(body) < _LARGE_BODY else BytesIO(body)
             async with pool.session.post(url, data=data, headers=headers, allow_redirects=False) as response:
                 content, cut = await _read(response)
                 answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
@@ -146,6 +147,9 @@ def authority(url: URL) -> str:
 
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     """Return the body, and whether it was cut off."""
+    length = response.content_length
+    if length is not None and length <= LONGEST_ANSWER and hdrs.CONTENT_ENCODING not in response.headers:
+        return await response.read(), False
     read = response.content.read
     content = await read(LONGEST_ANSWER)
     while chunk := await read(LONGEST_ANSWER):

@@ -1,10 +1,15 @@
 """The quick claim: rows that the index describes are never decoded.
 
 The index gives a row's trigger and payload, the plan is asked once for each distinct trigger and due time, and one
-statement moves the rows on and records their firings: it writes the column, and over the ten bytes of the pickle
-that say when the job runs next. Everything else in the pickle stays as whoever wrote it left it.
+statement locks the rows, moves them on and records their firings: it writes the column, and over the ten bytes of
+the pickle that say when the job runs next. Everything else in the pickle stays as whoever wrote it left it.
+
+The statement has to know the plan, and the plan what is due. So it is given the moves of the claim before, which in
+a rush are those of this one, and gives back what it has locked and could not move; that is planned, and moved by
+the same statement, looking for these rows. Off a rush there are two statements, in a rush one.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -23,46 +28,51 @@ from adapters.postgres.planned import Planned
 from ports.firings import Firing
 from ports.jobs import Advance, StoreName
 
-# The digest is looked at outside of the part that locks: in a WHERE there the planner would reckon it for every
-# row that is due, not for those within the limit.
-_DUE_INDEXED = f"""
-    WITH j AS MATERIALIZED ({{due}})
-    SELECT j.id, j.next_run_time, j.row_version, e.trigger_key, e.kind, e.payload,
-        CASE WHEN e.trigger_key IS NULL THEN j.job_state END
-    FROM j LEFT JOIN LATERAL (
-        SELECT x.trigger_key::text, x.kind, x.payload FROM {{index}} AS x
-        WHERE x.job_id = j.id AND x.next_run_offset IS NOT NULL AND x.payload IS NOT NULL AND {MATCHES}
-    ) AS e ON true
-    ORDER BY j.next_run_time
-"""  # noqa: S608  texts of ours
-_STATES = "SELECT id, next_run_time, job_state, xmin::text FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
-_PATCH = """
-    WITH n AS MATERIALIZED (
-        SELECT * FROM unnest(
-            %(ids)s::text[], %(times)s::float8[], %(next_runs)s::bytea[], %(scheduled)s::timestamptz[],
-            %(coalesced)s::bigint[], %(dropped)s::bool[]
-        ) AS n (id, next_run_time, next_run, scheduled_at, coalesced, dropped)
+# What is due is found and locked first: a digest in its WHERE the planner would reckon for every row that is due,
+# not for those within the limit. Moves are told apart by trigger and due time, as one text of the server's making.
+# Nothing else is so quick to look up as a constant array.
+_MOVE_ON = f"""
+    WITH due AS MATERIALIZED ({{due}}), seen AS MATERIALIZED (
+        SELECT j.id, j.next_run_time, e.*, array_position(%(moves)s::text[], e.move) AS place
+        FROM due AS j LEFT JOIN LATERAL (
+            SELECT x.trigger_key || ' ' || j.next_run_time AS move, x.kind, x.next_run_offset,
+                x.job_key, x.user_key, x.user_id, x.graph_id, x.payload
+            FROM {{index}} AS x
+            WHERE x.job_id = j.id AND x.next_run_offset IS NOT NULL AND x.payload IS NOT NULL AND {MATCHES}
+        ) AS e ON true
     ), advanced AS (
-        UPDATE {jobs} AS j SET
-            next_run_time = n.next_run_time,
-            job_state = overlay(j.job_state PLACING n.next_run FROM x.next_run_offset + 1)
-        FROM n JOIN {index} AS x ON x.job_id = n.id
-        WHERE j.id = n.id
+        UPDATE {{jobs}} AS j SET
+            next_run_time = (%(times)s::float8[])[s.place],
+            job_state = overlay(j.job_state PLACING (%(next_runs)s::bytea[])[s.place] FROM s.next_run_offset + 1)
+        FROM seen AS s
+        WHERE j.id = s.id AND s.place IS NOT NULL
+    ), recorded AS (
+        INSERT INTO {{firings}} AS f (
+            store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
+            rare_state, owner, finished_at, payload
+        )
+        SELECT %(store)s, s.job_key, s.id, s.kind, (%(scheduled)s::timestamptz[])[s.place], %(claimed_at)s,
+            (%(coalesced)s::bigint[])[s.place], s.user_key, s.user_id, s.graph_id,
+            CASE WHEN (%(dropped)s::bool[])[s.place] THEN 'dropped' END,
+            CASE WHEN NOT (%(dropped)s::bool[])[s.place] THEN %(owner)s END,
+            CASE WHEN (%(dropped)s::bool[])[s.place] THEN %(claimed_at)s::timestamptz END,
+            CASE WHEN NOT (%(dropped)s::bool[])[s.place] THEN s.payload END
+        FROM seen AS s WHERE s.place IS NOT NULL
+        ON CONFLICT (job_key, scheduled_at) DO NOTHING
+        RETURNING f.id, f.job_id, f.kind, f.payload, extract(epoch FROM f.scheduled_at)::float8 AS due, f.coalesced,
+            f.owner
     )
-    INSERT INTO {firings} AS f (
-        store, job_key, job_id, kind, scheduled_at, claimed_at, coalesced, user_key, user_id, graph_id,
-        rare_state, owner, finished_at, payload
-    )
-    SELECT %(store)s, x.job_key, x.job_id, x.kind, n.scheduled_at, %(now)s, n.coalesced,
-        x.user_key, x.user_id, x.graph_id,
-        CASE WHEN n.dropped THEN 'dropped' END,
-        CASE WHEN NOT n.dropped THEN %(owner)s END,
-        CASE WHEN n.dropped THEN %(now)s::timestamptz END,
-        CASE WHEN NOT n.dropped THEN x.payload END
-    FROM n JOIN {index} AS x ON x.job_id = n.id
-    ON CONFLICT (job_key, scheduled_at) DO NOTHING
-    RETURNING f.id, f.job_id
-"""
+    SELECT id, job_id, kind, payload, due, coalesced FROM recorded WHERE owner IS NOT NULL
+    UNION ALL SELECT NULL, id, move, NULL, next_run_time, NULL FROM seen WHERE place IS NULL
+    UNION ALL SELECT NULL, NULL, NULL, NULL, NULL, count(*) FROM seen WHERE place IS NOT NULL
+"""  # noqa: S608  texts of ours
+_LOCKED = "SELECT j.id, j.next_run_time, j.job_state FROM {jobs} AS j WHERE j.id = ANY (%(ids)s::text[])"
+_STATES = "SELECT id, next_run_time, job_state, xmin::text FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
+_KEY_LENGTH = 36  # of the trigger's key, with which a move's text begins
+_MOST_GUESSED = 100
+
+DueRow = tuple[str, float, bytes, str]
+"""Id, due time, pickle and version."""
 
 
 @dataclass(slots=True)
@@ -70,7 +80,7 @@ class Patched:
     """What was claimed the quick way, and what was locked and is left to the plain way."""
 
     firings: list[Firing]
-    others: list[tuple[str, float, bytes, str]]
+    others: list[DueRow]
     taken: int
 
 
@@ -83,20 +93,33 @@ class _Move:
     scheduled: str
     folded: str
     dropped: str
-    advance: Advance
+    scheduled_at: datetime
 
     @staticmethod
     def of(advance: Advance) -> "_Move":
         """Write the values once, however many rows they are for."""
         assert advance.next_run_at is not None
+        scheduled_at = advance.scheduled_at.astimezone(UTC)
         return _Move(
             time=element(timestamp(advance.next_run_at)),
             next_run=element(next_run_bytes(advance.next_run_at)),
-            scheduled=element(advance.scheduled_at.astimezone(UTC)),
+            scheduled=element(scheduled_at),
             folded=element(advance.coalesced),
             dropped=element(advance.dropped),
-            advance=advance,
+            scheduled_at=scheduled_at,
         )
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What one statement locked: firings of what it moved on (`moved`, with dropped ones), and what it could not.
+
+    `left` has id, move and due time of rows; no move where the index does not describe the row.
+    """
+
+    firings: list[Firing]
+    left: list[tuple[str, str | None, float]]
+    moved: int
 
 
 class PatchedClaims:
@@ -104,9 +127,12 @@ class PatchedClaims:
 
     def __init__(self, names: Names, store: StoreName, *, due: str) -> None:
         self._store = store
-        self._due = names.sql(_DUE_INDEXED.replace("{due}", due.strip()), store=store)
-        self._states, self._patch = (names.sql(text, store=store) for text in (_STATES, _PATCH))
+        self._claim, self._move_locked = (
+            names.sql(_MOVE_ON.replace("{due}", rows.strip()), store=store) for rows in (due, _LOCKED)
+        )
+        self._states = names.sql(_STATES, store=store)
         self._triggers = KnownTriggers(names)
+        self._guesses: Mapping[str, float] = {}
 
     def claim(
         self,
@@ -118,36 +144,32 @@ class PatchedClaims:
         claimed_at: datetime,
     ) -> Patched:
         """Lock due rows, move on those that the index describes, and record their firings."""
-        rows = connection.exec_driver_sql(self._due, due).all()
-        self._triggers.learn(connection, ((row[0], row[3]) for row in rows if row[3] is not None))
-        ready: list[tuple[str, str, Any, _Move]] = []
-        others: list[tuple[str, float, bytes, str]] = []
-        stateless: list[str] = []
-        moves: dict[tuple[str, float], _Move | None] = {}
-        for row_id, time, version, key, kind, payload, state in rows:
-            if key is None:
-                others.append((row_id, time, bytes(state), version))
-                continue
-            identity = (key, time)
-            if identity not in moves:
-                moves[identity] = self._move(key, time, planned)
-            move = moves[identity]
-            if move is None:
-                stateless.append(row_id)
-            else:
-                ready.append((row_id, kind, payload, move))
-        if stateless:
-            states = connection.exec_driver_sql(self._states, {"ids": array(stateless)})
-            others += [(row_id, time, bytes(state), version) for row_id, time, state, version in states]
-        firings = self._record(connection, ready, owner, claimed_at) if ready else []
-        return Patched(
-            firings=firings,
-            others=others,
-            taken=len(ready),
-        )
+        parameters = {**due, "owner": owner, "claimed_at": claimed_at}
+        seen = self._run(connection, self._claim, parameters, self._moves(self._guesses, planned))
+        firings, left, moved = seen.firings, seen.left, seen.moved
+        described = [(row_id, move, time) for row_id, move, time in left if move is not None]
+        self._triggers.learn(connection, ((row_id, move[:_KEY_LENGTH]) for row_id, move, _ in described))
+        times = {move: time for _, move, time in described}
+        if moves := self._moves(times, planned):
+            parameters["ids"] = array(row_id for row_id, move, _ in described if move in moves)
+            rest = self._run(connection, self._move_locked, parameters, moves)
+            firings, moved = firings + rest.firings, moved + rest.moved
+            left = [row for row in left if row[1] not in moves] + rest.left
+        self._guess(times, full=moved >= due["limit"])
+        firings.sort(key=lambda firing: firing.scheduled_at)
+        return Patched(firings=firings, others=self._rows(connection, left), taken=moved)
+
+    def _guess(self, times: Mapping[str, float], *, full: bool) -> None:
+        """Remember what the next claim will find more of, if this one left anything: the newest moves first."""
+        known = {**times, **self._guesses} if full else {}
+        self._guesses = dict(itertools.islice(known.items(), _MOST_GUESSED))
+
+    def _moves(self, times: Mapping[str, float], planned: Planned) -> Mapping[str, _Move]:
+        """Return what happens to rows, by trigger and due time; what has to be decoded is left out."""
+        moves = {move: self._move(move[:_KEY_LENGTH], time, planned) for move, time in times.items()}
+        return {name: move for name, move in moves.items() if move is not None}
 
     def _move(self, key: str, time: float, planned: Planned) -> _Move | None:
-        """Return what happens to such rows, None for what has to be decoded."""
         trigger = self._triggers.get(key)
         if trigger is None:
             return None
@@ -160,35 +182,48 @@ class PatchedClaims:
         except (ValueError, OverflowError, OSError):
             return None
 
-    def _record(
-        self, connection: Connection, ready: Sequence[tuple[str, str, Any, _Move]], owner: str, claimed_at: datetime
-    ) -> list[Firing]:
-        recorded = connection.exec_driver_sql(
-            self._patch,
-            {
-                "store": self._store.value,
-                "owner": owner,
-                "now": claimed_at,
-                "ids": array(row_id for row_id, _, _, _ in ready),
-                "times": joined([move.time for _, _, _, move in ready]),
-                "next_runs": joined([move.next_run for _, _, _, move in ready]),
-                "scheduled": joined([move.scheduled for _, _, _, move in ready]),
-                "coalesced": joined([move.folded for _, _, _, move in ready]),
-                "dropped": joined([move.dropped for _, _, _, move in ready]),
-            },
-        )
-        ids = {job_id: firing_id for firing_id, job_id in recorded}
-        return [
-            Firing(
-                id=ids[row_id],
-                store=self._store.value,
-                job_id=row_id,
-                kind=kind,
-                scheduled_at=move.advance.scheduled_at.astimezone(UTC),
-                claimed_at=claimed_at,
-                payload=JsonPayload(bytes(payload)),
-                coalesced=move.advance.coalesced,
-            )
-            for row_id, kind, payload, move in ready
-            if not move.advance.dropped and row_id in ids
-        ]
+    def _run(
+        self, connection: Connection, statement: str, parameters: Mapping[str, Any], moves: Mapping[str, _Move]
+    ) -> _Seen:
+        rows = connection.exec_driver_sql(statement, {**parameters, **_arrays(moves)}).all()
+        # Of the server's microseconds, which are those that it was given.
+        due_times = {move.scheduled_at.timestamp(): move.scheduled_at for move in moves.values()}
+        store, claimed_at = self._store.value, parameters["claimed_at"]
+        seen = _Seen(firings=[], left=[], moved=0)
+        for firing_id, job_id, text, payload, time, number in rows:
+            if firing_id is not None:
+                seen.firings.append(
+                    Firing(
+                        id=firing_id,
+                        store=store,
+                        job_id=job_id,
+                        kind=text,
+                        scheduled_at=due_times[time],
+                        claimed_at=claimed_at,
+                        payload=JsonPayload(bytes(payload)),
+                        coalesced=number,
+                    )
+                )
+            elif job_id is not None:
+                seen.left.append((job_id, text, time))
+            else:
+                seen.moved = number
+        return seen
+
+    def _rows(self, connection: Connection, left: Sequence[tuple[str, str | None, float]]) -> list[DueRow]:
+        """Return locked rows as the plain way needs them."""
+        if not left:
+            return []
+        states = connection.exec_driver_sql(self._states, {"ids": array(row_id for row_id, _, _ in left)})
+        return [(row_id, time, bytes(state), version) for row_id, time, state, version in states]
+
+
+def _arrays(moves: Mapping[str, _Move]) -> dict[str, str]:
+    return {
+        "moves": array(moves),
+        "times": joined(move.time for move in moves.values()),
+        "next_runs": joined(move.next_run for move in moves.values()),
+        "scheduled": joined(move.scheduled for move in moves.values()),
+        "coalesced": joined(move.folded for move in moves.values()),
+        "dropped": joined(move.dropped for move in moves.values()),
+    }

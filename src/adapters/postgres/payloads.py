@@ -19,7 +19,7 @@ class JsonPayload(Mapping[str, Any]):
 
     def _read(self) -> dict[str, Any]:
         if self._values is None:
-            self._values = json.loads(self._json)
+            self._values = json.loads(self._json.decode())
             self._json = b""
         return self._values
 

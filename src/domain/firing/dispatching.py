@@ -1,9 +1,10 @@
 """Claimed firings on their way out: slots, attempts, and what each attempt came to."""
 
 import asyncio
+import itertools
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.firing.attempts import failed_dispatch, failed_task, succeeded
@@ -17,6 +18,8 @@ from ports.firings import Firing, FiringState, Outcome
 from ports.jobs import JobKind
 
 logger = logging.getLogger(__name__)
+
+_ATTEMPTS_IN_A_GO = 4
 
 Handler = Callable[[Firing], Awaitable[str | None]]
 Handlers = Mapping[str, Handler]
@@ -106,10 +109,13 @@ class Dispatching:
 
     def _start_more(self, queue: FairQueue) -> None:
         while (firing := queue.take()) is not None:
-            task = asyncio.create_task(self._attempt(firing, queue))
-            self._running.add(task)
-            self._idle.clear()
-            task.add_done_callback(self._finished)
+            self._run(self._attempt_one_after_the_other(firing, queue))
+
+    def _run(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._running.add(task)
+        self._idle.clear()
+        task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
@@ -117,6 +123,16 @@ class Dispatching:
             self._idle.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.critical("an attempt broke the engine's own rules", exc_info=error)
+
+    async def _attempt_one_after_the_other(self, firing: Firing | None, queue: FairQueue) -> None:
+        """Make the attempt, and then, in the same task, those that take over its slot."""
+        for number in itertools.count(1):
+            if firing is None:
+                return
+            await self._attempt(firing, queue)
+            if number % _ATTEMPTS_IN_A_GO == 0:
+                await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
+            firing = queue.take()
 
     async def _attempt(self, firing: Firing, queue: FairQueue) -> None:
         owner = self._membership.replica
@@ -129,7 +145,6 @@ class Dispatching:
                 self._recorder.add(outcome, owner=owner)
         finally:
             queue.give_back(firing)
-        self._start_more(queue)
 
     async def _outcome(self, firing: Firing) -> Outcome:
         started = self._clock.now()
@@ -164,10 +179,7 @@ class Dispatching:
         )
         if outcome.state is FiringState.HELD and self.state.misdirected is None:
             self.state.misdirected = outcome.error or str(outcome.code)
-            task = asyncio.create_task(self._raise_alert(self.state.misdirected))
-            self._running.add(task)
-            self._idle.clear()
-            task.add_done_callback(self._finished)
+            self._run(self._raise_alert(self.state.misdirected))
 
     async def _raise_alert(self, trouble: str) -> None:
         logger.error("firings are held, the receiver seems to be the wrong one: %s", trouble)
