@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from typing import NoReturn
 from zoneinfo import ZoneInfo
 
@@ -102,6 +103,11 @@ def parse_cron(text: str, *, timezone: str, dialect: CronDialect = CronDialect.S
     """
     if len(text) > MAX_LENGTH:
         raise InvalidScheduleError(f"The cron expression is longer than {MAX_LENGTH} characters")
+    return _parsed(text, timezone, dialect)
+
+
+@lru_cache(maxsize=4096)  # many schedules share a text and a zone
+def _parsed(text: str, timezone: str, dialect: CronDialect) -> CronTrigger:
     if not _PRINTABLE.fullmatch(text):
         raise InvalidScheduleError("The cron expression has characters that no cron expression has")
     columns = text.lower().split()

@@ -16,12 +16,39 @@ from domain.timing import bounded, end_of, iana_zone_of, once, parse_moment, sta
 from ports.jobs import Job
 from ports.triggers import CronTrigger, DateTrigger, Trigger
 
+_MOST_FIRST_RUNS = 4096
 _BOUNDS = frozenset({"start_at", "end_at", "jitter_secs"})
+
+
+class _FirstRuns:
+    """First runs of plain cron triggers, which many schedules share: one stays the first until it has come."""
+
+    def __init__(self) -> None:
+        self._known: dict[CronTrigger, tuple[datetime, datetime]] = {}
+
+    def after(self, now: datetime, trigger: Trigger) -> datetime | None:
+        """Return `next_fire_time(trigger, now)`."""
+        # Bounds of two zones compare equal, so that triggers with bounds may which are not the same.
+        if not isinstance(trigger, CronTrigger) or trigger.start_at is not None or trigger.end_at is not None:
+            return next_fire_time(trigger, now)
+        now = now.astimezone(UTC)
+        since, first = self._known.get(trigger, (now, now))
+        if since <= now < first.astimezone(UTC):
+            return first
+        found = next_fire_time(trigger, now)
+        if found is not None:
+            if len(self._known) >= _MOST_FIRST_RUNS:
+                self._known.clear()  # they are quickly found again
+            self._known[trigger] = (now, found)
+        return found
+
+
+_FIRST_RUNS = _FirstRuns()
 
 
 def first_run(trigger: Trigger, now: datetime) -> datetime:
     """Return the first run after `now`; a schedule that has none is refused ("0 0 31 2 *")."""
-    first = next_fire_time(trigger, now)
+    first = _FIRST_RUNS.after(now, trigger)
     if first is None:
         end = end_of(trigger)
         if end is not None:

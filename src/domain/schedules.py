@@ -3,6 +3,7 @@
 import json
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from dataclasses import replace
 
 from pydantic import ValidationError
@@ -98,14 +99,16 @@ class Schedules:
             kwargs=args.model_dump(include=_KWARGS),
             next_run_at=first_run(trigger, now),
         )
-        _require_answerable(GraphExecutionJobInfo.from_job(args, job))
+        info = GraphExecutionJobInfo.from_job(args, job)
+        _require_answerable(info)
         await self._require_room(args.user_id, job.id)
+        stored = job
         if schedule_id is not None:
-            job = await self._put_own(job, args.user_id)
+            stored = await self._put_own(job, args.user_id)
         else:
-            while not await self._jobs.put(job):  # the id is taken by a row that can't be read
-                job = replace(job, id=self._new_id())
-        return GraphExecutionJobInfo.from_job(args, job)
+            while not await self._jobs.put(stored):  # the id is taken by a row that can't be read
+                stored = replace(stored, id=self._new_id())
+        return info if stored is job else GraphExecutionJobInfo.from_job(args, stored)
 
     async def _require_room(self, user_id: str, schedule_id: str) -> None:
         """Refuse one schedule too many; one that is replaced has its place already."""
@@ -271,6 +274,11 @@ def _require_answerable(info: GraphExecutionJobInfo) -> None:
 
     Pydantic's own limit of 255 levels is the measure, as it was the original's.
     """
+    with suppress(ValueError):
+        # Fails for either reason, of which what follows tells; only the outermost keys are looked at by nobody.
+        info.model_dump_json()
+        if is_unicode("".join([*info.input_data, *info.input_credentials])):
+            return
     too_deep = "input_data is nested too deeply"
     try:
         text = json.dumps(info.model_dump(), ensure_ascii=False)

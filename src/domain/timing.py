@@ -60,6 +60,8 @@ def bounded(
         raise InvalidScheduleError("end_at is before start_at", field="end_at")
     if jitter_secs is not None and not 0 <= jitter_secs <= MAX_JITTER_SECS:
         raise InvalidScheduleError(f"jitter_secs must be from 0 to {MAX_JITTER_SECS}", field="jitter_secs")
+    if {start_at, end_at, jitter_secs, trigger.start_at, trigger.end_at, trigger.jitter} == {None}:
+        return trigger
     if not jitter_secs:
         return replace(trigger, start_at=start_at, end_at=end_at, jitter=None)
     # One second early, since the times that the microseconds exclude are those of a whole second.

@@ -1,13 +1,16 @@
-"""What reading would not take back is not written."""
+"""What reading would not take back is not written, and what is written is what APScheduler would write."""
 
 import pickle
 from dataclasses import replace
 from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 
-from adapters.apscheduler.job_state import decode, encode
-from ports.jobs import Job
+from adapters.apscheduler.job_state import FUNCTION_REFERENCES, decode, encode
+from adapters.apscheduler.stock_triggers import stock_trigger
+from adapters.apscheduler.triggers import own_zone
+from ports.jobs import Job, JobKind
 from ports.triggers import CronTrigger
 from tests.unit.job_state_rows import due, row, state
 
@@ -58,3 +61,58 @@ def test_a_field_that_apscheduler_does_not_take_is_not_written() -> None:
     for trigger in (CronTrigger("UTC", minute="61"), CronTrigger("Mars/Olympus"), CronTrigger("UTC", hour="noon")):
         with pytest.raises(ValueError, match=r"row can hold|Unrecognized|higher"):
             encode(replace(job, trigger=trigger))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "+05:30"])
+@pytest.mark.parametrize("text", ["plain", "zone", "id", "func", "x" * 300, "\ud800", "y" * 40_000])
+def test_a_job_is_pickled_as_a_whole_would_be_whoever_was_before(zone: str, text: str) -> None:
+    """Byte for byte, whatever its parts have in common with others, with each other or with its trigger."""
+    text = zone if text == "zone" else text
+    for minute in ("1", "2", "1", "1-5", "1"):
+        trigger = CronTrigger(zone, minute=minute)
+        when = datetime(2027, 1, 1, 1, 1, tzinfo=own_zone(trigger))
+        shared = {"text": text, "minute": minute, "list": [text, zone]}
+        job_id = f"job-{minute}"
+        for name in (text, "name", "minute", zone, job_id):
+            job = Job(job_id, JobKind.EXECUTE_GRAPH, name, trigger, {"a": shared, "b": shared, name: 1}, when)
+            assert encode(job) == _pickled_whole(job)
+
+
+def test_an_id_that_occurs_elsewhere_is_kept() -> None:
+    """Whether or not it is one object with a part of the rest."""
+    for job_id in ("id", "UTC", "executor", "name") * 2:
+        when = datetime(2027, 1, 1, 1, 1, tzinfo=UTC)
+        trigger, kwargs = CronTrigger("UTC"), {job_id: job_id}
+        job = Job(job_id, JobKind.EXECUTE_GRAPH, "some name", trigger, kwargs, when)
+        assert decode(job_id, encode(job), when.timestamp()) == replace(job, next_run_at=when)
+
+
+def _pickled_whole(job: Job) -> bytes:
+    assert job.next_run_at is not None
+    return pickle.dumps(
+        {
+            "version": 1,
+            "id": job.id,
+            "func": FUNCTION_REFERENCES[job.kind],
+            "trigger": stock_trigger(job.trigger),
+            "executor": job.options.executor,
+            "args": (),
+            "kwargs": job.kwargs,
+            "name": job.name,
+            "misfire_grace_time": None,
+            "coalesce": True,
+            "max_instances": 1,
+            "next_run_time": job.next_run_at.replace(),
+        },
+        5,
+    )
+
+
+def test_jobs_of_equal_triggers_keep_bounds_in_their_own_zones() -> None:
+    """Two bounds may be equal and read different."""
+    for name in ("UTC", "Europe/Berlin") * 2:
+        end = datetime(2027, 6, 1, 12, tzinfo=UTC).astimezone(ZoneInfo(name))
+        trigger = CronTrigger(name, end_at=end)
+        job = Job("job", JobKind.EXECUTE_GRAPH, "name", trigger, {}, datetime(2027, 1, 1, tzinfo=ZoneInfo(name)))
+        found = decode("job", encode(job), job.next_run_at.timestamp() if job.next_run_at else None)
+        assert repr(found) == repr(job)

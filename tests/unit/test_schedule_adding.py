@@ -1,13 +1,17 @@
 """Adding schedules in our own ways: once, bounded, spread, under an id of one's own, within quotas."""
 
+import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
+from domain.cron import parse_cron
 from domain.errors import DomainError, InvalidScheduleError, NotAuthorizedError, QuotaExceededError
-from domain.fire_times import fire_times, phase_of
+from domain.fire_times import fire_times, next_fire_time, phase_of
 from domain.quotas import Quotas
+from domain.schedule_changes import first_run
 from ports.jobs import Job, JobKind, UnreadableReason, UnreadableRow
 from ports.triggers import CronTrigger, DateTrigger, IntervalTrigger
 from tests.unit.schedule_world import NOW, World, args
@@ -34,6 +38,24 @@ async def test_a_time_without_an_offset_is_read_in_the_schedules_zone(world: Wor
     """A user who says nine means nine where they are."""
     info = await world.schedules.add(args(cron=""), run_at="2026-12-01T09:00", user_timezone="Europe/Warsaw")
     assert (info.run_at, info.timezone) == ("2026-12-01T09:00:00+01:00", "Europe/Warsaw")
+
+
+def test_a_first_run_is_remembered_only_until_it_has_come() -> None:
+    """Whatever was asked before, clocks that step back included, the first run is the next fire time."""
+    lots = random.Random(4)
+    zones = ("UTC", "Europe/Warsaw", "America/St_Johns")
+    plain = [parse_cron(cron, timezone=zone) for cron in ("*/7 1-3 * * *", "30 2 * * *") for zone in zones]
+    bound = datetime(2027, 3, 28, 12, tzinfo=UTC)
+    triggers = [*plain, *(replace(trigger, end_at=bound + timedelta(days=400)) for trigger in plain)]
+    triggers += [replace(trigger, start_at=bound) for trigger in plain]
+    for _ in range(3000):
+        trigger = lots.choice(triggers)
+        now = datetime(2027, 3, 27, tzinfo=UTC) + timedelta(
+            minutes=lots.randrange(4000), microseconds=lots.randrange(2)
+        )
+        expected = next_fire_time(trigger, now)
+        assert expected is not None
+        assert first_run(trigger, now).isoformat() == expected.isoformat()
 
 
 @pytest.mark.parametrize(

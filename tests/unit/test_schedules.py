@@ -124,13 +124,14 @@ async def test_what_can_be_no_schedule_is_refused_and_not_stored(
         {"input_data": {"s": "\ud800"}},
         {"input_data": {"\udfff": 1}},
         {"input_data": {"a": [{"b": "x\udc00"}]}},
+        {"input_data": {"a": {"\udfff": 1}}},
         {"user_id": "\ud800"},
         {"graph_id": "\ud800"},
         {"input_data": nested(300)},
         {"input_data": nested(5000)},
         {"input_credentials": {"\ud800": {"id": "c", "provider": "p", "type": "oauth2"}}},
     ],
-    ids=["text", "key", "inner", "user", "graph", "deep", "deeper", "credentials"],
+    ids=["text", "key", "inner", "inner key", "user", "graph", "deep", "deeper", "credentials"],
 )
 async def test_input_that_could_not_be_answered_with_is_refused_and_not_stored(
     world: World, changes: dict[str, Any]

@@ -1,18 +1,19 @@
 """Job rows: APScheduler's pickled job state, to and from the port's Job."""
 
-import pickle
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 from adapters.apscheduler import records
+from adapters.apscheduler.alike import Beginnings
 from adapters.apscheduler.arguments import require_json
 from adapters.apscheduler.moments import moment, moment_bytes
 from adapters.apscheduler.opcodes import RefusedPickleError, scan
-from adapters.apscheduler.stock_triggers import stock_trigger
 from adapters.apscheduler.triggers import own_zone, read_trigger
 from adapters.apscheduler.unpickler import load
+from adapters.apscheduler.writing import JobStates
 from ports.jobs import Job, JobKind, StockOptions, UnreadableReason, UnreadableRow
 from ports.triggers import Trigger
 
@@ -29,7 +30,6 @@ FUNCTION_REFERENCES: Mapping[JobKind, str] = {
 _KINDS = {reference: kind for kind, reference in FUNCTION_REFERENCES.items()}
 _SHOWN_REFERENCE = re.compile(r"[\w.]{1,100}:[\w.]{1,100}", re.ASCII)
 _VERSION = 1
-_PROTOCOL = 5
 _COUNTLESS = 2**63
 _SAME_INSTANT_SECS = 1e-5  # the column is a float, which is no finer than that in this century
 _SMALL_ROW_BYTES = 32 * 1024  # too small to reach any of the bounds on reading
@@ -42,6 +42,8 @@ _NEXT_RUN_TAIL = re.compile(
     re.DOTALL,
 )
 _LONGEST_TAIL = 80
+_BEGINNINGS = Beginnings()
+_JOB_STATES = JobStates()
 NEXT_RUN_BYTES = 10
 """How many bytes of a row's pickle say when it runs next; the rest stays as it is from run to run."""
 
@@ -74,23 +76,49 @@ def decode_to_patch(
     not paused: the bytes stand at the end, nothing refers back to them, and their zone is the trigger's own. So
     any `next_run_bytes` in that zone may take their place.
     """
+    return _decode_alike(row_id, job_state, next_run_time) or decode_whole(row_id, job_state, next_run_time)
+
+
+def _decode_alike(row_id: str, job_state: bytes, next_run_time: float | None) -> tuple[Job, int | None] | None:
+    """Decode a row that begins as others did; None where that is for `decode_whole` to do."""
+    found = _BEGINNINGS.find(row_id, job_state)
+    if found is None:
+        return None
+    beginning, rest_at = found
+    with suppress(Exception):
+        state, last_bytes = beginning.load_rest(row_id, job_state, rest_at)
+        if state["trigger"] is beginning.stands_for_trigger:
+            job = _job(row_id, state, job_state, next_run_time, beginning.trigger)
+            return job, _offset_to_patch(job_state, state, last_bytes, beginning.zone)
+    return None
+
+
+def decode_whole(
+    row_id: str, job_state: bytes, next_run_time: float | None
+) -> tuple[Job, int | None] | UnreadableRow:
+    """Do what `decode_to_patch` does, whatever rows came before."""
     try:
         state, last_bytes = load(job_state)
-        return _job(row_id, state, job_state, next_run_time), _offset_to_patch(job_state, state, last_bytes)
+        job = _job(row_id, state, job_state, next_run_time)
+        return job, _offset_to_patch(job_state, state, last_bytes, state["trigger"].attributes().get("timezone"))
     except _ForeignRowError as error:
         return UnreadableRow(row_id, UnreadableReason.FOREIGN, str(error))
     except RefusedPickleError as error:
         return UnreadableRow(row_id, UnreadableReason.QUARANTINED, str(error))
 
 
-def _job(row_id: str, state: Any, job_state: bytes, next_run_time: float | None) -> Job:
+def _job(
+    row_id: str, state: Any, job_state: bytes, next_run_time: float | None, trigger: Trigger | None = None
+) -> Job:
+    """Return the job of a loaded row, whose `trigger` may have been read already."""
     if type(state) is not dict or state.get("version", _VERSION) != _VERSION:
         raise RefusedPickleError("is not a job state of version 1")
     try:
         if state["id"] != row_id:
             raise RefusedPickleError("has a pickled id that differs from its column")
         kind, args, kwargs = _kind(state["func"]), state["args"], state["kwargs"]
-        trigger = read_trigger(state["trigger"])
+        if trigger is None:
+            trigger = read_trigger(state["trigger"])
         if type(kwargs) is not dict or type(args) not in (tuple, list):
             raise RefusedPickleError("has odd arguments")
         require_json([kwargs, *args], at_most=len(job_state))
@@ -171,12 +199,11 @@ def encode(job: Job) -> bytes:
         if next_run_at is not None:
             # A copy, so that the trigger can't share it and its bytes can be patched in place.
             next_run_at = next_run_at.astimezone(own_zone(job.trigger) or next_run_at.tzinfo).replace()
-        job_state = pickle.dumps(
+        job_state = _JOB_STATES.write(
+            str(job.id),  # of an enum's member, say, which would be pickled by reference
+            FUNCTION_REFERENCES[job.kind],
+            job.trigger,
             {
-                "version": _VERSION,
-                "id": str(job.id),  # of an enum's member, say, which would be pickled by reference
-                "func": FUNCTION_REFERENCES[job.kind],
-                "trigger": stock_trigger(job.trigger),
                 "executor": job.options.executor,
                 "args": job.options.args,
                 "kwargs": kwargs,
@@ -186,7 +213,6 @@ def encode(job: Job) -> bytes:
                 "max_instances": job.options.max_instances,
                 "next_run_time": next_run_at,
             },
-            _PROTOCOL,
         )
         require_json([kwargs, *job.options.args], at_most=len(job_state))
         if len(job_state) > _SMALL_ROW_BYTES:
@@ -206,13 +232,13 @@ def written_offset(job_state: bytes) -> int | None:
     return None if tail is None else tail.start(1)
 
 
-def _offset_to_patch(job_state: bytes, state: dict[str, Any], last_bytes: int) -> int | None:
+def _offset_to_patch(job_state: bytes, state: dict[str, Any], last_bytes: int, zone: object) -> int | None:
     offset = written_offset(job_state)
     # Proof that these are the bytes, not a text that looks the same: the opcode before them is one, so what
     # follows it is what the pattern says; it makes a date, of the last key that is set, and that is the next run.
     if offset is None or offset != last_bytes + 2 or next(reversed(state)) != "next_run_time":
         return None
-    due, zone = state["next_run_time"], state["trigger"].attributes().get("timezone")
+    due = state["next_run_time"]
     if type(due) is not records.Moment or due.zone is not zone:
         return None
     # pytz has a zone object for each offset, so that its zone would be wrong after the clocks change.

@@ -66,18 +66,40 @@ def scan(data: bytes) -> int:
         raise RefusedPickleError("is longer than any job row")
     if data[:2] not in _PROTOCOLS:
         raise RefusedPickleError("is not a pickle of protocol 4 or 5")
+    return scan_rest(data, len(_PROTOCOLS[0]), 0)[0]
+
+
+def scan_rest(data: bytes, position: int, rare: int) -> tuple[int, int]:
+    """Do what `scan` does from an opcode on, before which there were `rare` ones of those that a row has few of.
+
+    Returns how many of them there are in the end, besides.
+    """
     try:
-        end, last_bytes = _walk(data)
+        end, last_bytes, rare = _walk(data, position, rare)
     except IndexError:
         raise RefusedPickleError("ends before its time") from None
     if end != len(data):
         raise RefusedPickleError("goes on after its end")
-    return last_bytes
+    return last_bytes, rare
 
 
-def _walk(data: bytes) -> tuple[int, int]:
-    """Return where the pickle ends, and its last opcode for bytes. Raises IndexError when the data ends first."""
-    sizes, position, rare, last_bytes = _SIZES, 2, 0, -1
+def opcode_size(data: bytes, position: int) -> int:
+    """Return how long an opcode is with its argument. Raises RefusedPickleError, and IndexError past the end."""
+    return _SIZES[data[position]] or _measure_text(data, position)
+
+
+def _measure_text(data: bytes, position: int) -> int:
+    if data[position] == _SHORT_TEXT:
+        return 2 + data[position + 1]
+    return _measure(data, position, data[position])[0]
+
+
+def _walk(data: bytes, position: int, rare: int) -> tuple[int, int, int]:
+    """Return where the pickle ends, its last opcode for bytes, and how many are rare.
+
+    Raises IndexError when the data ends first.
+    """
+    sizes, last_bytes = _SIZES, -1
     for _ in range(MAX_OPCODES):
         opcode = data[position]
         size = sizes[opcode]
@@ -88,7 +110,7 @@ def _walk(data: bytes) -> tuple[int, int]:
             if data[position] == _MEMOIZE:  # nearly always: worth a quarter of the time for a typical row
                 position += 1
         elif opcode == _STOP:
-            return position + 1, last_bytes
+            return position + 1, last_bytes, rare
         else:
             if opcode == _SHORT_BYTES:
                 last_bytes = position

@@ -6,6 +6,7 @@ anything (design.md section 4). So every global is a record, or one of the stand
 
 import io
 import pickle
+from collections.abc import Mapping
 from typing import Any
 
 from adapters.apscheduler import records
@@ -122,7 +123,7 @@ class _GetAttr(Inert):
         raise RefusedPickleError("asks for an attribute that no job row asks for")
 
 
-_GLOBALS: dict[tuple[str, str], Any] = {
+GLOBALS: Mapping[tuple[str, str], Any] = {
     ("apscheduler.triggers.cron", "CronTrigger"): records.CronTriggerRecord,
     ("apscheduler.triggers.interval", "IntervalTrigger"): records.IntervalTriggerRecord,
     ("apscheduler.triggers.date", "DateTrigger"): records.DateTriggerRecord,
@@ -150,9 +151,12 @@ _GLOBALS: dict[tuple[str, str], Any] = {
 _ENUM = _Enum()
 
 
-class _RecordUnpickler(pickle.Unpickler):
+class RecordUnpickler(pickle.Unpickler):
+    """Makes records. For data that `scan` has let through."""
+
     def find_class(self, module_name: str, global_name: str, /) -> Any:
-        found = _GLOBALS.get((module_name, global_name))
+        """Return what stands for a global. Raises RefusedPickleError for one that no job row refers to."""
+        found = GLOBALS.get((module_name, global_name))
         if found is not None:
             return found
         if module_name.startswith("backend.") and global_name.isidentifier() and global_name[0].isupper():
@@ -167,7 +171,7 @@ def load(data: bytes) -> tuple[Any, int]:
     """
     last_bytes = scan(data)
     try:
-        return _RecordUnpickler(io.BytesIO(data)).load(), last_bytes
+        return RecordUnpickler(io.BytesIO(data)).load(), last_bytes
     except RefusedPickleError:
         raise
     except Exception as error:  # noqa: BLE001  hostile bytes make the unpickler raise anything

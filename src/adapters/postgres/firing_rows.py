@@ -57,7 +57,7 @@ _ENQUEUE = """
     )
     SELECT scheduled_at, pg_notify(%(channel)s, '') FROM fresh
 """
-_CANCEL = """
+CANCEL = """
     UPDATE {firings} AS f SET
         cancelled = true,
         rare_state = CASE WHEN f.state = 'leased' THEN f.rare_state ELSE 'cancelled' END,
@@ -66,6 +66,7 @@ _CANCEL = """
         payload = CASE WHEN f.state = 'leased' THEN payload END
     WHERE f.job_key = ANY (%(job_keys)s::uuid[]) AND f.state IN ('leased', 'waiting', 'held')
 """
+"""Cancels jobs' firings that wait, and marks the leased ones, whose outcome decides (`settle`)."""
 
 
 def insert_firings(
@@ -151,9 +152,13 @@ def _columns(firings: Sequence[NewFiring], store: str) -> dict[str, str]:
 def cancel_firings(
     connection: Connection, names: Names, *, store: str, job_ids: Iterable[str], now: datetime
 ) -> None:
-    """Cancel jobs' firings that wait, and mark the leased ones, whose outcome decides (`settle`)."""
-    parameters = {"job_keys": array(job_key(store, job_id) for job_id in job_ids), "now": now}
-    connection.exec_driver_sql(names.sql(_CANCEL), parameters)
+    """Do what `CANCEL` does."""
+    connection.exec_driver_sql(names.sql(CANCEL), cancel_parameters(store=store, job_ids=job_ids, now=now))
+
+
+def cancel_parameters(*, store: str, job_ids: Iterable[str], now: datetime) -> dict[str, object]:
+    """Return what `CANCEL` takes."""
+    return {"job_keys": array(job_key(store, job_id) for job_id in job_ids), "now": now}
 
 
 def to_firing(row: Sequence[Any]) -> Firing:

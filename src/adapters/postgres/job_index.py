@@ -63,6 +63,7 @@ _STATES = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids
 _KINDS = {kind.value: kind for kind in JobKind}
 _LONGEST_PAYLOAD = 4096
 _MOST_TRIGGERS = 100_000
+_COMPACT = json.JSONEncoder(separators=(",", ":"))  # made once, which takes as long as to write a payload
 _ZEROS = bytes(NEXT_RUN_BYTES)
 
 
@@ -118,7 +119,7 @@ def own_entry(job: Job, job_state: bytes) -> JobEntry:
 
 def payload_bytes(payload: Mapping[str, Any]) -> bytes:
     """Return a payload as JSON. Raises ValueError, TypeError or RecursionError for what JSON can't hold."""
-    return json.dumps(payload, separators=(",", ":")).encode("ascii")
+    return _COMPACT.encode(payload).encode("ascii")
 
 
 def store_entries(connection: Connection, names: Names, entries: Sequence[JobEntry]) -> None:
@@ -215,7 +216,15 @@ def job_of(
 
 
 def _options_text(options: StockOptions) -> str:
-    return json.dumps({name: getattr(options, name) for name in StockOptions.__slots__})
+    values = tuple(getattr(options, name) for name in StockOptions.__slots__)
+    return _known_text_of(*values) if options.args == () else _text_of(*values)
+
+
+def _text_of(*values: object) -> str:
+    return json.dumps(dict(zip(StockOptions.__slots__, values, strict=True)))
+
+
+_known_text_of = lru_cache(maxsize=1024, typed=True)(_text_of)  # by type too, since JSON tells 1 from true
 
 
 @lru_cache(maxsize=1024)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
-from adapters.postgres.firing_rows import cancel_firings
+from adapters.postgres.firing_rows import CANCEL, cancel_parameters
 from adapters.postgres.job_index import FORGET, INDEXED, STORE_WITH, entry_columns, own_entry
 from adapters.postgres.job_rows import NOTIFY_IF_SOON, timestamp
 from adapters.postgres.literals import array
@@ -74,13 +74,13 @@ class RemoveJobs:
     """Removes jobs with their entries, and cancels what waits; returns each as it was, None where there is none."""
 
     def __init__(self, names: Names, store: StoreName, *, clock: Clock) -> None:
-        self._names = names
         self._store = store
         self._clock = clock
         self._lock, self._try_lock, self._count = (
             names.sql(text, store=store) for text in (_LOCK, f"{_LOCK} SKIP LOCKED", _COUNT)
         )
-        self._delete = names.sql((f"WITH entries AS ({FORGET})" if store is INDEXED else "") + _DELETE, store=store)
+        entries = f", entries AS ({FORGET})" if store is INDEXED else ""
+        self._delete = names.sql(f"WITH cancelled AS ({CANCEL}){entries}{_DELETE}", store=store)
 
     def __call__(self, connection: Connection, removals: Sequence[Removal]) -> Sequence[Job | Exception | None]:
         """Remove those that nobody forbids."""
@@ -91,7 +91,8 @@ class RemoveJobs:
             several = len(wanted) > 1
             for row_id, state, time in connection.exec_driver_sql(self._try_lock if several else self._lock, ids):
                 found[row_id] = decode(row_id, bytes(state), time)
-            if several and len(found) < connection.exec_driver_sql(self._count, ids).scalar_one():
+            missed = several and len(found) < len(wanted)
+            if missed and len(found) < connection.exec_driver_sql(self._count, ids).scalar_one():
                 raise LockedElsewhereError  # then each is served alone
         results: list[Job | Exception | None] = []
         removed: list[str] = []
@@ -109,7 +110,7 @@ class RemoveJobs:
                 removed.append(job_id)
                 results.append(job)
         if removed:
-            connection.exec_driver_sql(self._delete, {"ids": array(removed)})
-            # A claim of these jobs was waited for by the rows' locks, so its firings are seen here.
-            cancel_firings(connection, self._names, store=self._store.value, job_ids=removed, now=self._clock.now())
+            # A claim of these jobs was waited for by the rows' locks, so this statement sees its firings.
+            cancelled = cancel_parameters(store=self._store.value, job_ids=removed, now=self._clock.now())
+            connection.exec_driver_sql(self._delete, {"ids": array(removed), **cancelled})
         return results

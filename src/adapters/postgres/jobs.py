@@ -42,7 +42,7 @@ class PostgresJobStore:
         wake: dict[str, Any] = {"channel": database.channel, "notify_within_secs": notify_within_secs}
         self._rows = JobRows(names, name, **wake)
         self._insert = InsertJobs(names, name, **wake)
-        self._insert_soon = Combined(database, self._insert)
+        self._insert_soon = Combined(database, self._insert, single_statement=True)
         self._remove_soon = Combined(database, RemoveJobs(names, name, clock=clock))
         self._listing = JobListing(database, name)
         self._claim = ClaimTransaction(names, name)

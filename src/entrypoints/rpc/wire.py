@@ -63,8 +63,8 @@ def infos_to_json(infos: Sequence[GraphExecutionJobInfo]) -> Iterator[bytes]:
     for begin in range(0, len(infos), _TOGETHER):
         some = infos[begin : begin + _TOGETHER]
         try:
-            yield to_strict_json(list(map(_fields, some)))[1:-1]
-        except (ValueError, RecursionError):  # one of them is odd, and the others are not to suffer for it
+            yield _WRITER.encode(list(map(_fields, some)))[1:-1].encode()
+        except (ValueError, RecursionError):  # one of them is odd, and the others are written as ever
             yield from map(info_to_json, some)
 
 
