@@ -293,3 +293,22 @@ async def test_very_many_rows_that_are_due_at_no_time_end_a_list(world: Postgres
     await world.jobs.put(a_job("good"))
     assert [job.id async for job in world.jobs.list()] == ["good"]
     assert len([row.id async for row in world.jobs.unreadable()]) == 1200
+
+
+@pytest.mark.parametrize("indexed", [True, False])
+async def test_a_server_that_writes_short_numbers_keeps_nothing_from_firing(
+    world: PostgresWorld, *, indexed: bool
+) -> None:
+    """Due times are what they are, to the microsecond."""
+    name = world.sql("SELECT current_database()")[0][0]
+    world.sql(f"ALTER DATABASE {name} SET extra_float_digits = 0")
+    start = NOW.replace(microsecond=123457) - 5 * HOUR
+    trigger = IntervalTrigger(interval=HOUR, start_at=start, timezone="UTC")
+    await world.jobs.put(replace(a_job("folded"), trigger=trigger, next_run_at=start))
+    await world.jobs.put(a_job("good"))
+    if not indexed:
+        world.sql(f"DELETE FROM {SCHEMA}.scheduler_job_index RETURNING 1")
+    one = await replica(world)
+    claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=firing_plan(None))
+    found = {firing.job_id: (firing.scheduled_at, firing.coalesced) for firing in claim.firings}
+    assert found == {"folded": (start + 4 * HOUR, 4), "good": (NOW, 0)}

@@ -186,7 +186,8 @@ class PatchedClaims:
         self, connection: Connection, statement: str, parameters: Mapping[str, Any], moves: Mapping[str, _Move]
     ) -> _Seen:
         rows = connection.exec_driver_sql(statement, {**parameters, **_arrays(moves)}).all()
-        # Of the server's microseconds, which are those that it was given.
+        # Of the server's microseconds, which are those that it was given; but for some of ages ago, which PostgreSQL
+        # 13 rounds otherwise.
         due_times = {move.scheduled_at.timestamp(): move.scheduled_at for move in moves.values()}
         store, claimed_at = self._store.value, parameters["claimed_at"]
         seen = _Seen(firings=[], left=[], moved=0)
@@ -198,7 +199,7 @@ class PatchedClaims:
                         store=store,
                         job_id=job_id,
                         kind=text,
-                        scheduled_at=due_times[time],
+                        scheduled_at=due_times.get(time) or datetime.fromtimestamp(time, UTC),
                         claimed_at=claimed_at,
                         payload=JsonPayload(bytes(payload)),
                         coalesced=number,
