@@ -18,7 +18,7 @@ _CONNECT_ARGS: dict[str, Any] = {
     "tcp_user_timeout": 15_000,
 }
 # `writer` tells the trigger on the platform's table that the index is kept by the writer itself (migration 0001).
-# Due times are numbers with microseconds, of which a server that was told to write short ones tells but five digits.
+# Due times have microseconds, of which a server that was told to write short numbers tells five digits.
 _COMMON = "SET TIME ZONE 'UTC'; SET extra_float_digits = 1; SET agpt_scheduler.writer = 'own'"
 # Every statement here reads along an index. Left alone, the planner takes tables that have just grown for small
 # ones, until they are analysed, and scans them for each batch: a tenth of the speed.

@@ -155,14 +155,19 @@ class PatchedClaims:
             rest = self._run(connection, self._move_locked, parameters, moves)
             firings, moved = firings + rest.firings, moved + rest.moved
             left = [row for row in left if row[1] not in moves] + rest.left
-        self._guess(times, full=moved >= due["limit"])
+        self._guess(times, full=moved + len(left) >= due["limit"])
         firings.sort(key=lambda firing: firing.scheduled_at)
         return Patched(firings=firings, others=self._rows(connection, left), taken=moved)
 
     def _guess(self, times: Mapping[str, float], *, full: bool) -> None:
-        """Remember what the next claim will find more of, if this one left anything: the newest moves first."""
+        """Remember what the next claim will find more of, if this one left anything.
+
+        It goes on where this one ended. What was due before is done with, and some of it takes long to plan.
+        """
         known = {**times, **self._guesses} if full else {}
-        self._guesses = dict(itertools.islice(known.items(), _MOST_GUESSED))
+        last = max(known.values(), default=0.0)
+        latest = ((move, time) for move, time in known.items() if time == last)
+        self._guesses = dict(itertools.islice(latest, _MOST_GUESSED))
 
     def _moves(self, times: Mapping[str, float], planned: Planned) -> Mapping[str, _Move]:
         """Return what happens to rows, by trigger and due time; what has to be decoded is left out."""
@@ -186,8 +191,7 @@ class PatchedClaims:
         self, connection: Connection, statement: str, parameters: Mapping[str, Any], moves: Mapping[str, _Move]
     ) -> _Seen:
         rows = connection.exec_driver_sql(statement, {**parameters, **_arrays(moves)}).all()
-        # Of the server's microseconds, which are those that it was given; but for some of ages ago, which PostgreSQL
-        # 13 rounds otherwise.
+        # Of the server's microseconds, which are those it was given; but PostgreSQL 13 rounds some of ages ago.
         due_times = {move.scheduled_at.timestamp(): move.scheduled_at for move in moves.values()}
         store, claimed_at = self._store.value, parameters["claimed_at"]
         seen = _Seen(firings=[], left=[], moved=0)
