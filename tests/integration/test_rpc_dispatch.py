@@ -1,10 +1,13 @@
 """RpcExecutionDispatch against a real server on loopback, well behaved and not."""
 
 import asyncio
+import gc
 import json
 import math
 from collections.abc import AsyncIterator
+from contextlib import suppress
 
+import aiohttp
 import pytest
 
 from adapters.http.rpc_dispatch import RpcExecutionDispatch
@@ -202,6 +205,25 @@ async def test_broken_off_exchange_is_transient_and_ambiguous(
     assert isinstance(error, DispatchTransient)
     assert (error.code, error.ambiguous) == (code, True)
     assert len(receiver.received) == 1
+
+
+async def test_a_broken_off_answer_is_not_left_to_the_collector(
+    dispatch: RpcExecutionDispatch, receiver: Loopback
+) -> None:
+    """It may be a megabyte long, and the collector comes after thousands of objects, however large they are."""
+    receiver.reply = raw(b"HTTP/1.1 200 OK\r\nContent-Length: 20\r\n\r\n{")
+    gc.collect()
+    gc.disable()
+    try:
+        with suppress(DispatchTransient):
+            await dispatch.dispatch(a_request())
+        await asyncio.sleep(0.01)
+        left = [
+            found for found in gc.get_objects() if isinstance(found, aiohttp.ClientResponse | aiohttp.StreamReader)
+        ]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,8 @@ class HttpSession:
                 answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
         except (OSError, aiohttp.ClientError) as error:  # TimeoutError is an OSError
             self._count_failure(pool, error)
+            # aiohttp's reader keeps the error. With the frames in it they would keep each other, and the answer.
+            error.__traceback__ = None
             # Without the cause: aiohttp quotes the whole URL, in which webhooks carry their tokens.
             raise self._translated(error, url) from None
         else:
