@@ -369,3 +369,27 @@ def test_a_replica_that_stopped_is_counted_once_with_what_it_held(simulated: Sim
         assert house.fired() == [START]
 
     simulated(scenario)
+
+
+def test_a_small_replica_that_is_full_asks_for_nothing(simulated: Simulated) -> None:
+    """It waits for room, as a large one does, and does not ask the database for no rows."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        house.delay_secs = 1.0
+        job = await house.add(DateTrigger(run_at=START), due=START)
+        for number in range(5):
+            await house.store.put(replace(job, id=f"{number}"))
+        limits: list[int] = []
+        claim_due = house.store.claim_due
+
+        async def noting(*, limit: int, **kwargs: Any) -> Any:
+            limits.append(limit)
+            return await claim_due(limit=limit, **kwargs)
+
+        house.store.claim_due = noting  # type: ignore[method-assign]
+        await house.run(10)
+        assert len(house.fired()) == 6
+        assert min(limits) > 0
+
+    simulated(scenario)

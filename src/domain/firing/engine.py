@@ -189,7 +189,7 @@ class FiringEngine:
             self._look_for_stranded = False
         window = self._window()
         room = window - len(self._held)
-        if room < min(self._batch, window // _WORTHWHILE):
+        if room < max(1, min(self._batch, window // _WORTHWHILE)):
             await self._wait_for_room()
             return True
         limit = min(room, self._batch)
