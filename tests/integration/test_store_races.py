@@ -312,3 +312,18 @@ async def test_a_server_that_writes_short_numbers_keeps_nothing_from_firing(
     claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=firing_plan(None))
     found = {firing.job_id: (firing.scheduled_at, firing.coalesced) for firing in claim.firings}
     assert found == {"folded": (start + 4 * HOUR, 4), "good": (NOW, 0)}
+
+
+@pytest.mark.parametrize("offset", [-1, -(2**31), 2**31 - 1, 10**6])
+async def test_an_entry_with_an_impossible_offset_stops_nothing(world: PostgresWorld, offset: int) -> None:
+    """Somebody's hand in our tables: its row is decoded, by claims and by lists."""
+    await world.jobs.put(a_job("odd"))
+    await world.jobs.put(a_job("good"))
+    world.sql(
+        f"UPDATE {SCHEMA}.scheduler_job_index SET next_run_offset = %s WHERE job_id = 'odd' RETURNING 1", (offset,)
+    )
+    assert sorted([job.id async for job in world.jobs.list(user_id="user")]) == ["good", "odd"]
+    one = await replica(world)
+    claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=hourly)
+    assert sorted(firing.job_id for firing in claim.firings) == ["good", "odd"]
+    await IndexKeeper(world.database).look_at_all()
