@@ -424,3 +424,25 @@ def test_a_payload_that_cannot_be_read_fails_alone(simulated: Simulated) -> None
         assert sorted(house.states()) == [FiringState.FAILED] * 2 + [FiringState.SUCCEEDED] * 2
 
     simulated(scenario)
+
+
+def test_an_attempt_that_breaks_leaves_its_slot_to_the_next(simulated: Simulated) -> None:
+    """Whatever broke it: what waits behind it goes out."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        broken: list[str] = []
+
+        def break_once(firing: Firing, _outcome: Any) -> None:
+            if not broken:
+                broken.append(firing.job_id)
+                raise RuntimeError("oops")
+
+        house.engine.dispatching._observe = break_once
+        for number in range(3):
+            job = await house.add(DateTrigger(run_at=START), due=START)
+            await house.store.put(replace(job, id=f"{number}"))
+        await house.run(10)
+        assert house.states().count(FiringState.SUCCEEDED) == 3
+
+    simulated(scenario)

@@ -124,7 +124,11 @@ class Dispatching:
     async def _attempt_one_after_the_other(self, firing: Firing | None, queue: FairQueue) -> None:
         """Make the attempt, and then, in the same task, those that take over its slot."""
         while firing is not None:
-            await self._attempt(firing, queue)
+            try:
+                await self._attempt(firing, queue)
+            except Exception as error:
+                # Its firing stays leased. What waits for the slot does not wait for a claim, which may need room.
+                logger.critical("an attempt broke the engine's own rules", exc_info=error)
             await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
             firing = queue.take()
 
