@@ -446,3 +446,24 @@ def test_an_attempt_that_breaks_leaves_its_slot_to_the_next(simulated: Simulated
         assert house.states().count(FiringState.SUCCEEDED) == 3
 
     simulated(scenario)
+
+
+def test_a_handler_whose_own_work_was_cancelled_has_failed(simulated: Simulated) -> None:
+    """Nobody broke the attempt off: it has an outcome, and its slot goes to the next."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        handle = house._handle
+
+        async def cancelled_once(_firing: Firing) -> str | None:
+            house._handle = handle
+            raise asyncio.CancelledError
+
+        house._handle = cancelled_once
+        for number in range(3):
+            job = await house.add(DateTrigger(run_at=START), due=START)
+            await house.store.put(replace(job, id=f"{number}"))
+        await house.run(10)
+        assert sorted(house.states()) == [FiringState.FAILED] + [FiringState.SUCCEEDED] * 3
+
+    simulated(scenario)

@@ -157,6 +157,12 @@ class Dispatching:
                 deadline=self._settings.dispatch_deadline,
                 jitter=self._jitter,
             )
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody broke this attempt off: what it waited for was cancelled.
+            return failed_task(firing, error, started=started, finished=self._clock.now())
         except Exception as error:  # noqa: BLE001  process boundary: one task's failure never stops the engine
             return failed_task(firing, error, started=started, finished=self._clock.now())
         return succeeded(firing, started=started, finished=self._clock.now(), execution_id=execution_id)
