@@ -18,7 +18,7 @@ from adapters.postgres.maintenance import migrate
 from domain.firing.plan import firing_plan
 from ports.errors import StoreUnavailable
 from ports.firings import FiringState
-from ports.jobs import Advance, Position
+from ports.jobs import Advance, Claim, Position
 from ports.triggers import CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from tests.contract.worlds import (
     HOUR,
@@ -312,3 +312,47 @@ async def test_a_server_that_writes_short_numbers_keeps_nothing_from_firing(
     claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=firing_plan(None))
     found = {firing.job_id: (firing.scheduled_at, firing.coalesced) for firing in claim.firings}
     assert found == {"folded": (start + 4 * HOUR, 4), "good": (NOW, 0)}
+
+
+@pytest.mark.parametrize("offset", [-1, -(2**31), 2**31 - 1, 10**6])
+async def test_an_entry_with_an_impossible_offset_stops_nothing(world: PostgresWorld, offset: int) -> None:
+    """Somebody's hand in our tables: its row is decoded, by claims and by lists."""
+    await world.jobs.put(a_job("odd"))
+    await world.jobs.put(a_job("good"))
+    world.sql(
+        f"UPDATE {SCHEMA}.scheduler_job_index SET next_run_offset = %s WHERE job_id = 'odd' RETURNING 1", (offset,)
+    )
+    assert sorted([job.id async for job in world.jobs.list(user_id="user")]) == ["good", "odd"]
+    one = await replica(world)
+    claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=hourly)
+    assert sorted(firing.job_id for firing in claim.firings) == ["good", "odd"]
+    await IndexKeeper(world.database).look_at_all()
+
+
+async def test_a_claim_and_a_look_at_its_rows_do_not_wait_for_each_other(world: PostgresWorld) -> None:
+    """A deadlock would hold the rows for a second, and its victim may be a session of the platform's."""
+    await world.jobs.put(a_job("j"))
+    world.write_row("j", NOW.timestamp(), encode(a_job("j", input_data={"version": "new"})))
+    one = await replica(world)
+    keeper = IndexKeeper(world.database)
+    look_at = keeper._look_at
+    loop = asyncio.get_running_loop()
+    claims: list[asyncio.Task[Claim]] = []
+
+    async def claiming() -> None:
+        claim = asyncio.create_task(world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=hourly))
+        claims.append(claim)
+        waiting = asyncio.create_task(waiting_for_a_lock(world))
+        await asyncio.wait({claim, waiting}, return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        assert claim.done()
+
+    def claimed_meanwhile(connection: Any, ids: Any) -> None:
+        asyncio.run_coroutine_threadsafe(claiming(), loop).result()
+        look_at(connection, ids)
+
+    keeper._look_at = claimed_meanwhile  # type: ignore[method-assign]
+    assert await keeper.work_off_marks() == 1
+    assert (await claims[0]).taken == 0
+    claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=hourly)
+    assert [firing.payload["input_data"] for firing in claim.firings] == [{"version": "new"}]

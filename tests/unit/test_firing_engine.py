@@ -14,6 +14,7 @@ from adapters.memory.firings import MemoryFiringLedger
 from adapters.memory.jobs import MemoryJobStore
 from adapters.memory.leases import MemoryLeases
 from adapters.memory.wakeups import MemoryWakeUps
+from adapters.postgres.payloads import JsonPayload
 from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler
 from domain.firing.settings import FiringSettings
@@ -391,5 +392,78 @@ def test_a_small_replica_that_is_full_asks_for_nothing(simulated: Simulated) -> 
         await house.run(10)
         assert len(house.fired()) == 6
         assert min(limits) > 0
+
+    simulated(scenario)
+
+
+def test_a_payload_that_cannot_be_read_fails_alone(simulated: Simulated) -> None:
+    """Somebody's hand in our tables: the others of its claim are dispatched."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        for number in range(3):
+            job = await house.add(DateTrigger(run_at=START), due=START)
+            await house.store.put(replace(job, id=f"{number}"))
+        claim_due = house.store.claim_due
+
+        async def damaging(**kwargs: Any) -> Any:
+            claim = await claim_due(**kwargs)
+            payloads = [
+                JsonPayload(b"no JSON"),
+                JsonPayload(b"[]"),
+                *(firing.payload for firing in claim.firings[2:]),
+            ]
+            firings = [
+                replace(firing, payload=payload)
+                for firing, payload in zip(claim.firings, payloads[: len(claim.firings)], strict=True)
+            ]
+            return replace(claim, firings=firings)
+
+        house.store.claim_due = damaging  # type: ignore[method-assign]
+        await house.run(10)
+        assert sorted(house.states()) == [FiringState.FAILED] * 2 + [FiringState.SUCCEEDED] * 2
+
+    simulated(scenario)
+
+
+def test_an_attempt_that_breaks_leaves_its_slot_to_the_next(simulated: Simulated) -> None:
+    """Whatever broke it: what waits behind it goes out."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        broken: list[str] = []
+
+        def break_once(firing: Firing, _outcome: Any) -> None:
+            if not broken:
+                broken.append(firing.job_id)
+                raise RuntimeError("oops")
+
+        house.engine.dispatching._observe = break_once
+        for number in range(3):
+            job = await house.add(DateTrigger(run_at=START), due=START)
+            await house.store.put(replace(job, id=f"{number}"))
+        await house.run(10)
+        assert house.states().count(FiringState.SUCCEEDED) == 3
+
+    simulated(scenario)
+
+
+def test_a_handler_whose_own_work_was_cancelled_has_failed(simulated: Simulated) -> None:
+    """Nobody broke the attempt off: it has an outcome, and its slot goes to the next."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=1))
+        handle = house._handle
+
+        async def cancelled_once(_firing: Firing) -> str | None:
+            house._handle = handle
+            raise asyncio.CancelledError
+
+        house._handle = cancelled_once
+        for number in range(3):
+            job = await house.add(DateTrigger(run_at=START), due=START)
+            await house.store.put(replace(job, id=f"{number}"))
+        await house.run(10)
+        assert sorted(house.states()) == [FiringState.FAILED] + [FiringState.SUCCEEDED] * 3
 
     simulated(scenario)

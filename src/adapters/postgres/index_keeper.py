@@ -52,6 +52,8 @@ _TAKE_MARKS = """
     )) RETURNING job_id
 """
 _MARKED = "SELECT id, job_state, next_run_time FROM {jobs} WHERE id = ANY (%(ids)s::text[]) FOR SHARE"
+# In order, so that two replicas do not wait for each other, and before any entry, as claims do.
+_LOCK = "SELECT FROM {jobs} WHERE id = ANY (%(ids)s::text[]) ORDER BY id FOR SHARE"
 _STATE = "SELECT position, complete FROM {index_state}"
 # One replica at a time; the others find it held and look again later.
 _STATE_LOCKED = _STATE + " FOR UPDATE SKIP LOCKED"
@@ -88,6 +90,7 @@ class IndexKeeper:
                 "orphans": _ORPHANS,
                 "take_marks": _TAKE_MARKS,
                 "marked": _MARKED,
+                "lock": _LOCK,
                 "forget": FORGET,
                 "state": _STATE,
                 "state_locked": _STATE_LOCKED,
@@ -185,6 +188,7 @@ class IndexKeeper:
     def _work_off_marks(self, connection: Connection) -> int:
         marked: Sequence[str] = self._execute(connection, "take_marks", limit=_MARKS).scalars().all()
         if marked:
+            self._execute(connection, "lock", ids=array(set(marked)))
             # Forgotten before they are looked at, so that no entry is deleted that came after the look.
             self._execute(connection, "forget", ids=array(set(marked)))
             self._look_at(connection, marked)

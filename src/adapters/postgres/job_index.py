@@ -28,10 +28,11 @@ INDEXED = StoreName.EXECUTION
 
 MATCHES = f"""
     (md5(CASE WHEN x.next_run_offset IS NULL THEN j.job_state
-        ELSE overlay(j.job_state PLACING '\\x{"00" * NEXT_RUN_BYTES}'::bytea FROM x.next_run_offset + 1)
+        WHEN x.next_run_offset BETWEEN 0 AND octet_length(j.job_state) - {NEXT_RUN_BYTES}
+        THEN overlay(j.job_state PLACING '\\x{"00" * NEXT_RUN_BYTES}'::bytea FROM x.next_run_offset + 1)
     END)::uuid = x.digest)
 """
-"""Whether entry `x` describes the pickle of row `j`."""
+"""Whether entry `x` describes the pickle of row `j`; not with an offset outside of it, which `overlay` refuses."""
 
 _COLUMNS = (
     "job_id, digest, next_run_offset, trigger_key, job_key, kind, user_key, graph_key, user_id, graph_id,"

@@ -81,7 +81,7 @@ def failed_dispatch(
     )
 
 
-def failed_task(firing: Firing, error: Exception, *, started: datetime, finished: datetime) -> Outcome:
+def failed_task(firing: Firing, error: BaseException, *, started: datetime, finished: datetime) -> Outcome:
     """Return the outcome of a system task that raised: failed at once, since its next run is soon enough."""
     return Outcome(
         firing_id=firing.id,

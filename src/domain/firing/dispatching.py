@@ -124,7 +124,11 @@ class Dispatching:
     async def _attempt_one_after_the_other(self, firing: Firing | None, queue: FairQueue) -> None:
         """Make the attempt, and then, in the same task, those that take over its slot."""
         while firing is not None:
-            await self._attempt(firing, queue)
+            try:
+                await self._attempt(firing, queue)
+            except Exception as error:
+                # Its firing stays leased. What waits for the slot does not wait for a claim, which may need room.
+                logger.critical("an attempt broke the engine's own rules", exc_info=error)
             await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
             firing = queue.take()
 
@@ -153,6 +157,12 @@ class Dispatching:
                 deadline=self._settings.dispatch_deadline,
                 jitter=self._jitter,
             )
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody broke this attempt off: what it waited for was cancelled.
+            return failed_task(firing, error, started=started, finished=self._clock.now())
         except Exception as error:  # noqa: BLE001  process boundary: one task's failure never stops the engine
             return failed_task(firing, error, started=started, finished=self._clock.now())
         return succeeded(firing, started=started, finished=self._clock.now(), execution_id=execution_id)

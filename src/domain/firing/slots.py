@@ -85,5 +85,8 @@ class FairQueue:
 
 
 def _user(firing: Firing) -> str | None:
-    user = firing.payload.get("user_id")
+    try:
+        user = firing.payload.get("user_id")
+    except Exception:  # noqa: BLE001  process boundary: its attempt will say that the payload can't be read
+        return None
     return user if isinstance(user, str) else None
