@@ -324,10 +324,17 @@ def platform(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    for name in stand_ins():  # other tests' own
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.syspath_prepend(tmp_path)
     yield
-    for name in [name for name in sys.modules if name.partition(".")[0] in {"backend", "broken_receiver"}]:
+    for name in stand_ins():
         del sys.modules[name]
+
+
+def stand_ins() -> list[str]:
+    """Return the modules that are loaded of a stand-in for the platform."""
+    return [name for name in sys.modules if name.partition(".")[0] in {"backend", "broken_receiver"}]
 
 
 @pytest.mark.usefixtures("platform")
