@@ -1,6 +1,5 @@
 """What callers send and get back: the specification's data models, with the names that its errors show."""
 
-from copy import copy
 from datetime import datetime
 from enum import StrEnum
 from functools import cache
@@ -90,9 +89,7 @@ class GraphExecutionJobInfo(GraphExecutionJobArgs):
         }
         # Everything is of its type already, and to copy a blank one takes a third of what `model_construct` does,
         # which a list of many feels.
-        info = copy(cls._blank())
-        vars(info).update(fields)
-        return info
+        return cls._blank().model_copy(update=fields)
 
     @classmethod
     @cache

@@ -15,6 +15,7 @@ from adapters.postgres.database import Lane
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.job_index import trigger_key
 from adapters.postgres.maintenance import migrate
+from adapters.postgres.names import job_key
 from domain.firing.plan import firing_plan
 from ports.errors import StoreUnavailable
 from ports.firings import FiringState
@@ -194,6 +195,62 @@ async def test_one_locked_row_does_not_hold_up_the_removal_of_others(world: Post
         session.rollback()
     session.close()
     assert [job.id if job else None for job in await asyncio.gather(*removing)] == ["x0", "x1", "x2", "x3"]
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "state", "cancelled"),
+    [
+        ("UPDATE {firings} SET finished_at = now(), attempts = 1", "succeeded", False),
+        ("UPDATE {firings} SET rare_state = 'waiting'", "cancelled", True),
+        ("UPDATE {firings} SET owner = 'two'", "leased", True),
+        ("UPDATE {jobs} SET next_run_time = next_run_time + 3600", "leased", True),
+    ],
+    ids=["settled", "freed", "taken over", "claimed"],
+)
+async def test_a_removal_that_waits_for_somebody_cancels_what_is_there_afterwards(
+    world: PostgresWorld, meanwhile: str, state: str, *, cancelled: bool
+) -> None:
+    """It sees how a firing changed for which it waited, and one that the claim it waited for recorded."""
+    await world.jobs.put(a_job())
+    firings = f"{SCHEMA}.scheduler_firings"
+    record = f"""
+        INSERT INTO {firings} (job_key, scheduled_at, claimed_at, coalesced, owner, store, kind, job_id)
+        VALUES ('{job_key("execution", "job")}', now(), now(), 0, 'one', 'execution', 'execute_graph', 'job')
+    """
+    session = psycopg2.connect(plain(world.url))
+    with session.cursor() as cursor:
+        if "{firings}" in meanwhile:
+            cursor.execute(record)
+            session.commit()
+        cursor.execute(meanwhile.format(firings=firings, jobs=JOBS))
+        removing = asyncio.create_task(world.jobs.remove("job", allow=lambda _: None))
+        await waiting_for_a_lock(world)
+        if "{jobs}" in meanwhile:
+            cursor.execute(record)
+        session.commit()
+    session.close()
+    assert await removing is not None
+    assert world.sql(f"SELECT state, cancelled FROM {firings}") == [(state, cancelled)]
+    assert world.sql(f"SELECT id FROM {JOBS} UNION SELECT job_id FROM {SCHEMA}.scheduler_job_index") == []
+
+
+async def test_adds_that_deadlock_with_others_are_repeated_and_leave_entries_of_their_rows(
+    world: PostgresWorld,
+) -> None:
+    """The others win both ids; then each add replaces what it finds."""
+    theirs = f"INSERT INTO {JOBS} VALUES (%s, 1, %s)"
+    session = psycopg2.connect(plain(world.url))
+    with session.cursor() as cursor:
+        cursor.execute("SET deadlock_timeout = '1min'")  # so that it is found by, and ends, the adds
+        cursor.execute(theirs, ("b", encode(a_job("b", user_id="them"))))
+        adding = [asyncio.create_task(world.jobs.put(a_job(job_id))) for job_id in ("first", "a", "b")]
+        await waiting_for_a_lock(world)
+        await asyncio.to_thread(cursor.execute, theirs, ("a", encode(a_job("a", user_id="them"))))
+        session.commit()
+    session.close()
+    assert await asyncio.gather(*adding) == [True] * 3
+    assert [job.id async for job in world.jobs.list(user_id="user")] == ["a", "b", "first"]
+    assert world.sql(f"SELECT job_id FROM {SCHEMA}.scheduler_job_index ORDER BY 1") == [("a",), ("b",), ("first",)]
 
 
 async def test_an_id_that_no_row_can_have_is_refused_to_its_own_caller(world: PostgresWorld) -> None:

@@ -78,6 +78,20 @@ def test_a_job_is_pickled_as_a_whole_would_be_whoever_was_before(zone: str, text
             assert encode(job) == _pickled_whole(job)
 
 
+@pytest.mark.parametrize("job_id", ["job", "a", "", "id", "func", "trigger", "executor", "name", "zone"])
+def test_an_id_that_is_one_object_with_another_part_is_written_once(job_id: str) -> None:
+    """With a part of the arguments, or of what all jobs begin with."""
+    trigger = CronTrigger("Europe/Berlin")
+    zone = own_zone(trigger)
+    assert isinstance(zone, ZoneInfo)
+    job_id = zone.key if job_id == "zone" else job_id
+    when = datetime(2027, 1, 1, 1, 1, tzinfo=zone)
+    for kwargs in ({}, {"a": job_id}, {"a": [{job_id: job_id}]}):
+        for name in ("some name", job_id):
+            job = Job(job_id, JobKind.EXECUTE_GRAPH, name, trigger, kwargs, when)
+            assert encode(job) == _pickled_whole(job)
+
+
 def test_an_id_that_occurs_elsewhere_is_kept() -> None:
     """Whether or not it is one object with a part of the rest."""
     for job_id in ("id", "UTC", "executor", "name") * 2:

@@ -76,7 +76,8 @@ class Beginnings:
     """The beginnings that were met some times."""
 
     def __init__(self) -> None:
-        self._sightings: dict[bytes, int] = {}
+        # By hash, since beginnings are large; of two that share one, each is loaded sooner.
+        self._sightings: dict[int, int] = {}
         self._known: dict[bytes, Beginning | None] = {}
 
     def find(self, row_id: str, job_state: bytes) -> tuple[Beginning, int] | None:
@@ -97,8 +98,9 @@ class Beginnings:
     def _is_worth_it(self, begins: bytes) -> bool:
         if len(self._sightings) >= _MOST_SIGHTINGS:
             self._sightings.clear()
-        count = self._sightings.get(begins, 0) + 1
-        self._sightings[begins] = count
+        seen = hash(begins)
+        count = self._sightings.get(seen, 0) + 1
+        self._sightings[seen] = count
         return count > _WORTH_AFTER
 
 
@@ -151,8 +153,8 @@ def _with_memo(memo: Sequence[object]) -> bytes:
 
 def _beginning(function: bytes, loaded: records.Record, memo: Sequence[object], rare: int) -> Beginning:
     trigger_at = next(number for number, each in enumerate(memo) if each is loaded)
-    stands_for_trigger = StandIn()
-    shared = [each if _may_be_shared(each) else StandIn() for each in memo]
+    stands_for_trigger, stands_for_others = StandIn(), StandIn()
+    shared = [each if _may_be_shared(each) else stands_for_others for each in memo]
     shared[trigger_at] = stands_for_trigger
     program = _with_memo(memo) + b"}(\x8c\x07versionK\x01\x8c\x02idh\x03\x8c\x04func"
     return Beginning(

@@ -25,6 +25,7 @@ _FRAME_SIZE = 8
 _HEAD = b"}\x94(\x8c\x07version\x94K\x01\x8c\x02id\x94\x8c"
 _REST_AT = len(_FRAME) + _FRAME_SIZE + len(b"}\x94(")
 _END = b"u."
+_ID_IN_MEMO = 3
 _ANY_ID = "0123456789abcdef0123456789abcdef"
 
 
@@ -34,16 +35,20 @@ class _Beginning:
 
     pickled: bytes
     zone: tzinfo
-    _memo: pickle.Pickler
-    """One whose memo is what this leaves; never used to write."""
+    _memo: Mapping[int, tuple[int, object]]
+    """The pickler's memo that this leaves, but for the job state and its id."""
 
-    def followed_by(self, job_id: bytes, rest: Mapping[str, Any]) -> bytes:
-        """Return a whole job state."""
+    def has(self, text: str) -> bool:
+        """Tell whether this holds `text`: the object, which is then referred to, not an equal one."""
+        return id(text) in self._memo
+
+    def followed_by(self, job_id: str, text: bytes, rest: Mapping[str, Any]) -> bytes:
+        """Return a whole job state; `text` is the id's, which the rest may refer to."""
         out = io.BytesIO()
         pickler = pickle.Pickler(out, PROTOCOL)
-        pickler.memo = self._memo.memo
-        pickler.dump(rest)
-        body = b"".join((_HEAD, bytes([len(job_id)]), job_id, self.pickled, out.getvalue()[_REST_AT:]))
+        pickler.memo = {**self._memo, id(job_id): (_ID_IN_MEMO, job_id)}
+        pickler.dump(rest)  # which takes the place in the memo that the whole would
+        body = b"".join((_HEAD, bytes([len(text)]), text, self.pickled, out.getvalue()[_REST_AT:]))
         return _FRAME + len(body).to_bytes(_FRAME_SIZE, "little") + body
 
 
@@ -56,11 +61,12 @@ class JobStates:
     def write(self, job_id: str, function: str, trigger: Trigger, rest: Mapping[str, Any]) -> bytes:
         """Return the pickle of a job state: its version, what is given, and the rest."""
         text = job_id.encode("utf-8", "surrogatepass")
-        # What is the id itself is written as that, which others' memo does not have.
-        if _is_plain(trigger) and len(text) <= _LONGEST_SHORT and rest["name"] is not job_id:
-            written = self._beginning(function, trigger).followed_by(text, rest)
-            if len(written) <= _LARGEST_BYTES:
-                return written
+        if _is_plain(trigger) and len(text) <= _LONGEST_SHORT:
+            beginning = self._beginning(function, trigger)
+            if not beginning.has(job_id):
+                written = beginning.followed_by(job_id, text, rest)
+                if len(written) <= _LARGEST_BYTES:
+                    return written
         return pickle.dumps({**_begins(job_id, function, stock_trigger(trigger)), **rest}, PROTOCOL)
 
     def _beginning(self, function: str, trigger: CronTrigger) -> _Beginning:
@@ -87,7 +93,7 @@ def _pickled(function: str, trigger: CronTrigger) -> _Beginning:
     begins = _begins(_ANY_ID, function, stock_trigger(trigger))
     pickler.dump(begins)
     memo = pickler.memo.copy()
-    del memo[id(begins)]  # whose place what is pickled next takes, as the whole would
-    pickler.memo = memo
+    for own in (begins, _ANY_ID):
+        del memo[id(own)]
     head = _FRAME_SIZE + len(_FRAME) + len(_HEAD) + 1 + len(_ANY_ID)
-    return _Beginning(out.getvalue()[head : -len(_END)], zone(trigger.timezone), pickler)
+    return _Beginning(out.getvalue()[head : -len(_END)], zone(trigger.timezone), memo)
