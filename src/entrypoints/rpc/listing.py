@@ -57,15 +57,13 @@ async def answer_all(found: AsyncIterator[GraphExecutionJobInfo]) -> Response[An
     async for info in found:
         infos.append(info)
         if len(infos) == _AT_ONCE:
-            return Stream(_written(infos, found), media_type=MediaType.JSON)
+            beginning = b"[" + b",".join(infos_to_json(infos))
+            return Stream(_written(beginning, found), media_type=MediaType.JSON)
     return JsonResponse.of_items(infos_to_json(infos))
 
 
-async def _written(
-    first: list[GraphExecutionJobInfo], rest: AsyncIterator[GraphExecutionJobInfo]
-) -> AsyncIterator[bytes]:
-    yield b"[" + b",".join(infos_to_json(first))
-    first.clear()
+async def _written(beginning: bytes, rest: AsyncIterator[GraphExecutionJobInfo]) -> AsyncIterator[bytes]:
+    yield beginning
     some: list[GraphExecutionJobInfo] = []
     async with aclosing(rest) as infos:  # type: ignore[type-var]  # every use case here is a generator
         async for info in infos:
