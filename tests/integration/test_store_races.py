@@ -9,11 +9,14 @@ from zoneinfo import ZoneInfo
 
 import psycopg2
 import pytest
+from psycopg2.extras import wait_select
 
 from adapters.apscheduler.job_state import encode
-from adapters.postgres.database import Lane
+from adapters.memory.clock import SystemClock
+from adapters.postgres.database import Database, Lane
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.job_index import trigger_key
+from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.maintenance import migrate
 from adapters.postgres.names import job_key
 from domain.firing.plan import firing_plan
@@ -413,3 +416,27 @@ async def test_a_claim_and_a_look_at_its_rows_do_not_wait_for_each_other(world: 
     assert (await claims[0]).taken == 0
     claim = await world.jobs.claim_due(now=NOW, limit=10, owner=one.name, plan=hourly)
     assert [firing.payload["input_data"] for firing in claim.firings] == [{"version": "new"}]
+
+
+async def test_a_replica_that_stopped_in_the_middle_of_an_answer_is_taken_over(world: PostgresWorld) -> None:
+    """It holds its lease's row in a session that the server keeps for as long as nobody takes the result."""
+    await world.leases.register("stopped")
+    database = Database(world.url, schema=SCHEMA, idle_secs=0.2)
+    stopped = psycopg2.connect(plain(world.url), application_name="agpt-scheduler", async_=True)
+    try:
+        wait_select(stopped)
+        with stopped.cursor() as cursor:
+            lock = f"SELECT FROM {SCHEMA}.scheduler_replicas FOR KEY SHARE"
+            cursor.execute(f"BEGIN; {lock}; SELECT repeat('x', 10000000)")
+        stuck = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'ClientWrite' AND datname = current_database()"
+            " AND query_start < clock_timestamp() - interval '0.1 s'"
+        )
+        while not await asyncio.to_thread(world.sql, stuck):  # noqa: ASYNC110  a server has no event to await
+            await asyncio.sleep(0.01)
+        leases = PostgresLeases(database, clock=SystemClock())
+        await leases.expire("stopped", beat=0)
+        assert world.sql(f"SELECT replica FROM {SCHEMA}.scheduler_replicas") == []
+    finally:
+        stopped.close()
+        await database.aclose()

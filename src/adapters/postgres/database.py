@@ -57,6 +57,7 @@ class Database:
             url, idle_secs=idle_secs, pool_size=pool_size, max_overflow=0, pool_timeout=wait_secs
         )
         self.wait_secs = wait_secs
+        self.idle_secs = idle_secs
         self._max_waiting = max_waiting
         self._waiting = dict.fromkeys(Lane, 0)
         threads = max(1, pool_size - 1)

@@ -52,6 +52,15 @@ _RENEW = """
 _RETIRE = (
     "DELETE FROM {replicas} WHERE replica = %(replica)s AND beat = coalesce(%(beat)s, beat) RETURNING holds_from"
 )
+# Ends claims whose client takes no answer any more. A server ends a transaction that waits for its client's next
+# statement (`idle_in_transaction_session_timeout`), but not one that waits to be rid of a long result.
+_END_STUCK = """
+    SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+    WHERE datname = current_database() AND usename = current_user
+        AND application_name = current_setting('application_name')
+        AND state = 'active' AND wait_event = 'ClientWrite'
+        AND query_start < clock_timestamp() - make_interval(secs => %(stuck_secs)s)
+"""
 _ORPHANS_BATCH = 20_000
 
 
@@ -83,6 +92,10 @@ class PostgresLeases:
 
     async def expire(self, replica: str, *, beat: int) -> int:
         """Declare `replica` dead if its beat still stands, and free its firings."""
+        parameters = {"stuck_secs": self._database.idle_secs / 2}  # long enough to be sure, sooner than the lease
+        await self._database.run_statement(
+            Lane.ENGINE, lambda connection: connection.exec_driver_sql(_END_STUCK, parameters)
+        )
         return await self._retire(replica, beat)
 
     async def release(self, replica: str) -> int:
