@@ -17,7 +17,7 @@ from adapters.postgres.job_rows import timestamp
 from adapters.postgres.leases import require_alive
 from adapters.postgres.literals import array
 from adapters.postgres.names import Names
-from adapters.postgres.patched_claims import PatchedClaims
+from adapters.postgres.patched_claims import DueRow, PatchedClaims
 from adapters.postgres.planned import Planned
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER, remember
 from ports.firings import Firing, NewFiring
@@ -34,9 +34,6 @@ _ADVANCE = """
     WHERE j.id = n.id
 """
 _RUN_OUT = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
-
-DueRow = tuple[str, float, bytes, str]
-"""Id, due time, pickle and version."""
 
 
 @dataclass(frozen=True, slots=True)
