@@ -46,7 +46,7 @@ logger = logging.getLogger(__name__)
 _STUCK_SECS = 90.0
 _FIRST_BACKOFF_SECS = 0.5
 _LONGEST_BACKOFF_SECS = 10.0
-_SWITCH_SECS = 0.0005
+_SWITCH_SECS = 0.0001
 _COLLECT_AFTER = (20_000, 50, 100)
 _ORPHANS_EVERY_SECS = 3600.0
 _COUNT_EVERY_SECS = 15.0
@@ -59,7 +59,7 @@ def serve(settings: Settings, *, system_tasks: bool = True, workers: int = 1) ->
     More than one of `workers` are processes under this one, each a replica, that share its port.
     """
     logs.configure(settings.log_level)
-    # So long a claim's thread waits for its turn after each answer of the database, while dispatching is busy.
+    # So long a database thread waits for its turn after each answer, while the event loop is busy.
     sys.setswitchinterval(_SWITCH_SECS)
     container = _checked_container(settings)
     sockets = bind(settings.pyro_host, settings.execution_scheduler_port)

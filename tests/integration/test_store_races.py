@@ -1,7 +1,8 @@
 """What two sessions do to the same rows at the same time, and rows that nothing foresees."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +11,11 @@ from zoneinfo import ZoneInfo
 import psycopg2
 import pytest
 from psycopg2.extras import wait_select
+from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import encode
 from adapters.memory.clock import SystemClock
+from adapters.postgres.combined import Combined
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.job_index import trigger_key
@@ -440,3 +443,50 @@ async def test_a_replica_that_stopped_in_the_middle_of_an_answer_is_taken_over(w
     finally:
         stopped.close()
         await database.aclose()
+
+
+async def test_calls_share_transactions_of_which_two_are_under_way(world: PostgresWorld) -> None:
+    """A lone call goes at once; when a few wait, a second transaction begins; the rest go with the next."""
+    batches: list[list[int]] = []
+    go_on = threading.Event()
+    begun = asyncio.Semaphore(0)
+    loop = asyncio.get_running_loop()
+
+    def work(connection: Connection, items: Sequence[int]) -> Sequence[int | Exception]:
+        batches.append(list(items))
+        loop.call_soon_threadsafe(begun.release)
+        assert go_on.wait(30)
+        connection.exec_driver_sql("SELECT 1")
+        return [ZeroDivisionError() if item == 3 else 10 * item for item in items]
+
+    combined = Combined(world.database, work)
+    calls = [asyncio.create_task(combined(0))]
+    await begun.acquire()
+    calls += [asyncio.create_task(combined(item)) for item in range(1, 5)]
+    await begun.acquire()
+    calls += [asyncio.create_task(combined(item)) for item in range(5, 20)]
+    await asyncio.sleep(0)
+    assert batches == [[0], [1, 2, 3, 4]]
+    go_on.set()
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(results.pop(3), ZeroDivisionError)
+    assert results == [10 * item for item in range(20) if item != 3]
+    assert len(batches) == 3
+    assert [await combined(item) for item in range(20, 23)] == [200, 210, 220]
+
+
+async def test_no_call_is_left_waiting_when_the_transactions_end(world: PostgresWorld) -> None:
+    """Calls come at every moment of the others' ends."""
+
+    def work(connection: Connection, items: Sequence[int]) -> Sequence[int | Exception]:
+        connection.exec_driver_sql("SELECT 1")
+        return items
+
+    combined = Combined(world.database, work)
+
+    async def caller(number: int) -> list[int]:
+        return [await combined(number + call) for call in range(50)]
+
+    async with asyncio.timeout(30):
+        results = await asyncio.gather(*(caller(100 * number) for number in range(7)))
+    assert results == [list(range(100 * number, 100 * number + 50)) for number in range(7)]

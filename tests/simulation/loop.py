@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import selectors
 from collections import defaultdict
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 REPLICA: contextvars.ContextVar[str | None] = contextvars.ContextVar("replica", default=None)
@@ -58,3 +58,7 @@ def _remembering(
     owned.add(task)
     task.add_done_callback(owned.discard)
     return task
+
+
+Simulated = Callable[[Callable[[SimulatedLoop], Coroutine[Any, Any, None]]], None]
+"""Runs a coroutine in simulated time; what the tests' fixture `simulated` is."""

@@ -2,12 +2,9 @@
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
-
-import pytest
 
 from adapters.memory.dispatch import MemoryExecutionDispatch
 from adapters.memory.firings import MemoryFiringLedger
@@ -22,7 +19,7 @@ from ports.errors import DispatchMisdirected, DispatchRefused, DispatchTransient
 from ports.firings import Firing, FiringState, NewFiring
 from ports.jobs import Job, JobKind, StoreName
 from ports.triggers import CronTrigger, DateTrigger, Trigger
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import Simulated, SimulatedLoop
 from tests.simulation.world import START, WallClock
 
 MINUTE = timedelta(minutes=1)
@@ -45,10 +42,10 @@ class House:
         self.alert_error: Exception | None = None
         self.engine = self.new_engine(settings or FiringSettings())
 
-    def new_engine(self, settings: FiringSettings) -> FiringEngine:
-        """Return an engine over what is there."""
+    def new_engine(self, settings: FiringSettings, *more: MemoryJobStore) -> FiringEngine:
+        """Return an engine over what is there, and over `more` stores."""
         return FiringEngine(
-            stores=[self.store],
+            stores=[self.store, *more],
             ledger=self.ledger,
             leases=self.leases,
             wakeups=self.wakeups,
@@ -107,23 +104,6 @@ class House:
         await asyncio.sleep(seconds)
         self.engine.stop()
         await task
-
-
-@pytest.fixture
-def simulated() -> Callable[[Callable[[SimulatedLoop], Coroutine[Any, Any, None]]], None]:
-    """Return a function that runs a coroutine in simulated time."""
-
-    def run(scenario: Callable[[SimulatedLoop], Awaitable[None]]) -> None:
-        loop = SimulatedLoop()
-        try:
-            loop.run_until_complete(scenario(loop))
-        finally:
-            loop.close()
-
-    return run
-
-
-Simulated = Callable[[Callable[[SimulatedLoop], Coroutine[Any, Any, None]]], None]
 
 
 def test_a_due_job_fires_on_time_every_time(simulated: Simulated) -> None:
@@ -392,6 +372,42 @@ def test_a_small_replica_that_is_full_asks_for_nothing(simulated: Simulated) -> 
         await house.run(10)
         assert len(house.fired()) == 6
         assert min(limits) > 0
+
+    simulated(scenario)
+
+
+def test_when_one_stores_rush_begins_the_others_are_left_alone_for_a_moment(simulated: Simulated) -> None:
+    """They had nothing for long, and the slots need work; but they are asked again while the rush goes on."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        job = await house.add(DateTrigger(run_at=START + MINUTE), due=START + MINUTE)
+        for number in range(3000):
+            await house.store.put(replace(job, id=f"{number}"))
+        quiet = MemoryJobStore(StoreName.WEEKLY_NOTIFICATIONS, ledger=house.ledger, woken=house.wakeups.wake)
+        engine = house.engine = house.new_engine(FiringSettings(), quiet)
+        house.delay_secs = 0.05
+        asked: list[tuple[str, float]] = []
+
+        def noted(store: MemoryJobStore) -> None:
+            claim_due = store.claim_due
+
+            async def noting(**kwargs: Any) -> Any:
+                asked.append((store.name, (house.clock.now() - START - MINUTE).total_seconds()))
+                await asyncio.sleep(0.02)
+                return await claim_due(**kwargs)
+
+            store.claim_due = noting  # type: ignore[method-assign]
+
+        noted(house.store)
+        noted(quiet)
+        await house.run(70)
+        assert len(house.fired()) == 3001
+        in_the_rush = [(name, at) for name, at in asked if 0 <= at < 1.0]
+        assert [name for name, _ in in_the_rush[:3]] == [StoreName.EXECUTION] * 3
+        others = [at for name, at in in_the_rush if name == quiet.name]
+        assert 0.2 < others[0] < 0.3
+        assert engine.state.claimed == 3001
 
     simulated(scenario)
 

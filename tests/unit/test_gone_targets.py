@@ -12,11 +12,9 @@ from domain.notes import pause_of, with_resumption
 from ports.errors import DispatchFailed, DispatchRefused, DispatchTransient, StoreUnavailable
 from ports.firings import FiringState
 from ports.jobs import Job
-from tests.simulation.loop import SimulatedLoop
+from tests.simulation.loop import Simulated, SimulatedLoop
 from tests.simulation.world import START
-from tests.unit.test_firing_engine import MINUTE, House, Simulated, simulated
-
-__all__ = ["simulated"]  # a fixture
+from tests.unit.test_firing_engine import MINUTE, House
 
 GONE = DispatchRefused("NotFoundError: Graph not found", code="not_found", target_gone=True)
 UNPAID = DispatchRefused("402", code="insufficient_balance")

@@ -9,6 +9,7 @@ import aiohttp
 from aiohttp import hdrs
 from yarl import URL
 
+from adapters.http.shared_timeout import SharedTimeout
 from ports.errors import DispatchFailed, DispatchMisdirected, DispatchTransient
 
 LONGEST_ANSWER = 1 << 20
@@ -59,8 +60,8 @@ class HttpSession:
     """
 
     def __init__(self, *, timeout_secs: float, connections: int) -> None:
-        self._timeout = aiohttp.ClientTimeout(total=timeout_secs, sock_connect=min(timeout_secs, _CONNECT_SECS))
-        self._timeout_secs = timeout_secs
+        self._timeout = SharedTimeout(timeout_secs)  # aiohttp's own sets up a timer for each call
+        self._client_timeout = aiohttp.ClientTimeout(total=None, sock_connect=min(timeout_secs, _CONNECT_SECS))
         self._connections = connections
         self._pool: _Pool | None = None
         self._closed = False
@@ -72,9 +73,10 @@ class HttpSession:
         try:
             # aiohttp warns about large bodies given as bytes, which it would write in one go.
             data = aiohttp.BytesPayload(body) if len(body) < _LARGE_BODY else BytesIO(body)
-            async with pool.session.post(url, data=data, headers=headers, allow_redirects=False) as response:
-                content, cut = await _read(response)
-                answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
+            with self._timeout.call():
+                async with pool.session.post(url, data=data, headers=headers, allow_redirects=False) as response:
+                    content, cut = await _read(response)
+                    answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
         except (OSError, aiohttp.ClientError) as error:  # TimeoutError is an OSError
             self._count_failure(pool, error)
             # aiohttp's reader keeps the error. With the frames in it they would keep each other, and the answer.
@@ -93,6 +95,7 @@ class HttpSession:
         pool, self._pool = self._pool, None
         if pool is not None:
             await pool.session.close()
+        self._timeout.close()
 
     def _open(self) -> _Pool:
         if self._closed:
@@ -101,7 +104,7 @@ class HttpSession:
             connector=aiohttp.TCPConnector(limit=self._connections, keepalive_timeout=_KEEP_ALIVE_SECS),
             cookie_jar=aiohttp.DummyCookieJar(),
             headers=_HEADERS,
-            timeout=self._timeout,
+            timeout=self._client_timeout,
         )
         self._pool = _Pool(session)
         return self._pool
@@ -122,7 +125,7 @@ class HttpSession:
         if isinstance(error, aiohttp.ConnectionTimeoutError):
             return DispatchTransient(f"no connection to {place} in time", code="timeout")
         if isinstance(error, TimeoutError):
-            reason = f"no answer from {place} within {self._timeout_secs:g} s"
+            reason = f"no answer from {place} within {self._timeout.secs:g} s"
             return DispatchTransient(reason, code="timeout", ambiguous=True)
         if isinstance(error, aiohttp.ClientConnectorError):
             return DispatchTransient(f"can't connect to {place} ({name})", code="connect_failed")

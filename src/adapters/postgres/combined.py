@@ -1,7 +1,8 @@
 """Calls that share a transaction: those that come while one is under way go together in the next.
 
 A commit waits for the disk, and costs the same for one row as for fifty. So a call that comes alone is served at
-once, as if there were nobody else, and many at a time wait for one another's commit instead of in a line.
+once, as if there were nobody else, and many at a time wait for one another's commit instead of in a line. When
+enough have come, a second transaction begins beside the first.
 """
 
 import asyncio
@@ -18,6 +19,8 @@ I = TypeVar("I")  # noqa: E741  an item
 R = TypeVar("R")
 
 _MOST_AT_ONCE = 64
+_AT_WORK = 2  # transactions under way: the server is at one while this process is at the other's callers
+_WORTH_ANOTHER = 4  # calls that have to wait before a second transaction begins
 _MOST_WAITING = 1024
 
 
@@ -40,7 +43,7 @@ class Combined(Generic[I, R]):
         self._run = database.run_statement if single_statement else database.run
         self._work = work
         self._waiting: list[_Call[I, R]] = []
-        self._flushing: asyncio.Task[None] | None = None
+        self._flushing: set[asyncio.Task[None] | None] = set()
 
     async def __call__(self, item: I) -> R:
         """Return what became of `item`. Raises StoreUnavailable, and what `work` returned to be raised."""
@@ -49,8 +52,9 @@ class Combined(Generic[I, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append(_Call(item, future, loop.time() + self._database.wait_secs))
-        if self._flushing is None:
-            self._flushing = asyncio.create_task(self._flush())
+        enough = _WORTH_ANOTHER if self._flushing else 1
+        if len(self._flushing) < _AT_WORK and len(self._waiting) >= enough:
+            self._flushing.add(asyncio.create_task(self._flush()))
         return await future
 
     async def _flush(self) -> None:
@@ -64,7 +68,7 @@ class Combined(Generic[I, R]):
                 if batch := [call for call in batch if not call.future.done()]:
                     await self._serve(batch)
         finally:
-            self._flushing = None
+            self._flushing.discard(asyncio.current_task())
 
     async def _serve(self, batch: "Sequence[_Call[I, R]]") -> None:
         items = [call.item for call in batch]

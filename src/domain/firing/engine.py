@@ -206,10 +206,23 @@ class FiringEngine:
                 logger.warning("row left alone: %s", row.detail, extra={"job_id": row.id, "reason": row.reason})
             self._hold(claim.firings, owner)
             self._ask_at[store.name] = 0.0 if claim.taken else self._loop_time() + _QUIET_SECS
+            if not rushing and claim.taken >= limit:
+                rushing = True
+                self._put_off_others()
         self._batch = self._settings.full_batch if taken >= limit else self._settings.first_batch
         if taken:
             self._fruitless_pause = _FIRST_FRUITLESS_SECS
         return taken > 0
+
+    def _put_off_others(self) -> None:
+        """At the beginning of one store's rush, leave those alone that had nothing before: the slots need work.
+
+        None twice in a row: one that was left alone lately is asked.
+        """
+        now = self._loop_time()
+        for name, ask_at in self._ask_at.items():
+            if ask_at and now - ask_at > _SLICE_SECS:
+                self._ask_at[name] = now + _QUIET_SECS
 
     async def _pick_up(self, owner: str, limit: int) -> int:
         now = asyncio.get_running_loop().time()

@@ -12,8 +12,8 @@ from ports.firings import Firing
 def graph_handler(dispatch: ExecutionDispatch) -> Handler:
     """Return the handler that hands graph executions to `dispatch`."""
 
-    async def handle(firing: Firing) -> str | None:
-        return await dispatch.dispatch(_request(firing))
+    def handle(firing: Firing) -> Awaitable[str | None]:
+        return dispatch.dispatch(_request(firing))
 
     return handle
 
