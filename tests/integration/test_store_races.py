@@ -19,13 +19,14 @@ from adapters.postgres.combined import Combined
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.index_keeper import IndexKeeper
 from adapters.postgres.job_index import trigger_key
+from adapters.postgres.job_writes import InsertJobs
 from adapters.postgres.leases import PostgresLeases
 from adapters.postgres.maintenance import migrate
 from adapters.postgres.names import job_key
 from domain.firing.plan import firing_plan
 from ports.errors import StoreUnavailable
 from ports.firings import FiringState
-from ports.jobs import Advance, Claim, Position
+from ports.jobs import Advance, Claim, Position, StoreName
 from ports.triggers import CronTrigger, DateTrigger, IntervalTrigger, Trigger
 from tests.contract.worlds import (
     HOUR,
@@ -490,3 +491,23 @@ async def test_no_call_is_left_waiting_when_the_transactions_end(world: Postgres
     async with asyncio.timeout(30):
         results = await asyncio.gather(*(caller(100 * number) for number in range(7)))
     assert results == [list(range(100 * number, 100 * number + 50)) for number in range(7)]
+
+
+async def test_two_batches_that_add_the_same_ids_wait_in_one_order(world: PostgresWorld) -> None:
+    """The lower id first, so that neither holds what the other waits for."""
+    insert = InsertJobs(world.database.names, StoreName.EXECUTION, channel="c", notify_within_secs=1.0)
+    adding = f"INSERT INTO {JOBS} (id, next_run_time, job_state) VALUES (%s, 0, '')"
+    session = psycopg2.connect(plain(world.url))
+    with session.cursor() as cursor:
+        cursor.execute("SET lock_timeout = 1")
+        cursor.execute(adding, ("a",))
+        batch = asyncio.create_task(
+            world.database.run_statement(
+                Lane.RPC, lambda connection: insert(connection, [a_job("b"), a_job("c"), a_job("a")])
+            )
+        )
+        await waiting_for_a_lock(world)
+        await asyncio.to_thread(cursor.execute, adding, ("b",))
+        session.commit()
+    session.close()
+    assert await batch == [False, True, False]

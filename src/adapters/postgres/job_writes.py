@@ -51,7 +51,9 @@ class InsertJobs:
             except ValueError as error:
                 results[number] = error
         if rows:
-            for job_id, _ in connection.exec_driver_sql(self._insert, self._parameters(list(rows.values()))):
+            # In the order of their ids: two transactions that add the same ones must not wait for each other.
+            ordered = [rows[job_id] for job_id in sorted(rows)]
+            for job_id, _ in connection.exec_driver_sql(self._insert, self._parameters(ordered)):
                 results[rows[job_id][0]] = True
         return results
 
