@@ -1,11 +1,15 @@
 """What every test runs with: no setting from outside."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 from entrypoints.settings import Settings
+
+# A shell ignores it for what it starts in the background; the processes that are started here would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True)
