@@ -226,6 +226,7 @@ def outage(bench: Bench) -> list[Section]:
 
 
 _AWAY_SECS = 12.0
+_BEGIN_WITHIN_SECS = 60.0
 
 
 def _outage(server: Server, who: Contender, size: int) -> list[str]:
@@ -235,7 +236,10 @@ def _outage(server: Server, who: Contender, size: int) -> list[str]:
         running = who.start(url, folder)
         try:
             wait_until(due)
+            until = time.monotonic() + _BEGIN_WITHIN_SECS
             while arrivals.count(folder) < size / 4:
+                if time.monotonic() > until:
+                    raise TimeoutError(f"{who.name} fires nothing")
                 time.sleep(0.001)
             server.stop()
             left_at = time.time()
