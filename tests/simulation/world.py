@@ -125,7 +125,13 @@ class World:
     random: random.Random
     settings: FiringSettings = field(
         default_factory=lambda: FiringSettings(
-            max_in_flight=4, lease_secs=5.0, poll_secs=5.0, first_batch=3, full_batch=10, shutdown_grace_secs=3.0
+            max_in_flight=4,
+            most_unrecorded=2,
+            lease_secs=5.0,
+            poll_secs=5.0,
+            first_batch=3,
+            full_batch=10,
+            shutdown_grace_secs=3.0,
         )
     )
     weather: Weather = field(default_factory=Weather)

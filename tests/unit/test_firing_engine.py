@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -16,7 +17,7 @@ from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler
 from domain.firing.settings import FiringSettings
 from ports.errors import DispatchMisdirected, DispatchRefused, DispatchTransient, StoreUnavailable
-from ports.firings import Firing, FiringState, NewFiring
+from ports.firings import Firing, FiringState, NewFiring, Outcome
 from ports.jobs import Job, JobKind, StoreName
 from ports.triggers import CronTrigger, DateTrigger, Trigger
 from tests.simulation.loop import Simulated, SimulatedLoop
@@ -80,6 +81,21 @@ class House:
         )
         await self.store.put(job)
         return job
+
+    async def rush_with_stuck_recording(self, count: int) -> asyncio.Event:
+        """Let `count` schedules be due, and no outcome be recorded until the event that is returned is set."""
+        job = await self.add(DateTrigger(run_at=START), due=START)
+        for number in range(1, count):
+            await self.store.put(replace(job, id=f"{number}"))
+        released = asyncio.Event()
+        settle = self.ledger.settle
+
+        async def settle_later(outcomes: Sequence[Outcome], *, owner: str) -> frozenset[int]:
+            await released.wait()
+            return await settle(outcomes, owner=owner)
+
+        self.ledger.settle = settle_later  # type: ignore[method-assign]
+        return released
 
     async def enqueue(self, job: Job) -> None:
         """Have a schedule run outside its cadence."""
@@ -372,6 +388,47 @@ def test_a_small_replica_that_is_full_asks_for_nothing(simulated: Simulated) -> 
         await house.run(10)
         assert len(house.fired()) == 6
         assert min(limits) > 0
+
+    simulated(scenario)
+
+
+def test_while_many_outcomes_wait_for_the_database_nothing_more_is_sent(simulated: Simulated) -> None:
+    """A crash would repeat them all; they are written, and the rest goes on."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=5, most_unrecorded=3, user_share=1))
+        recording = await house.rush_with_stuck_recording(10)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(5)
+        assert len(house.fired()) == 5  # all were on their way when the third outcome came
+        recording.set()
+        await asyncio.sleep(1)
+        assert house.states() == [FiringState.SUCCEEDED] * 10
+        assert len(house.fired()) == 10
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
+def test_what_waits_for_the_recording_is_not_sent_once_the_lease_is_lost(simulated: Simulated) -> None:
+    """Whoever takes over sends it, so it would be sent twice."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=5, most_unrecorded=3, user_share=1))
+        recording = await house.rush_with_stuck_recording(10)
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(5)
+        house.engine.membership.lose()
+        await asyncio.sleep(1)
+        recording.set()
+        await asyncio.sleep(1)
+        assert len(house.fired()) == 5
+        await asyncio.sleep(60)
+        assert house.states() == [FiringState.SUCCEEDED] * 10
+        assert len(house.fired()) == 10
+        house.engine.stop()
+        await task
 
     simulated(scenario)
 

@@ -135,14 +135,24 @@ class Dispatching:
     async def _attempt(self, firing: Firing, queue: FairQueue) -> None:
         owner = self._membership.replica
         try:
-            # Cut off from the database, an attempt waits until the lease is renewed, or is never made.
-            membership = self._membership
-            if owner is not None and (membership.holds() or await membership.still_holds(owner)):
+            unhindered = self._membership.holds() and not self._recorder.full
+            if owner is not None and (unhindered or await self._may_be_made(owner)):
                 outcome = await self._outcome(firing)
                 self._note(firing, outcome)
                 self._recorder.add(outcome, owner=owner)
         finally:
             queue.give_back(firing)
+
+    async def _may_be_made(self, owner: str) -> bool:
+        """Return True once an attempt of `owner` can be made, False once it lost its lease.
+
+        Cut off from the database, an attempt waits until the lease is renewed and outcomes are recorded again.
+        """
+        while await self._membership.still_holds(owner):
+            if not self._recorder.full:
+                return True
+            await self._recorder.room()
+        return False
 
     async def _outcome(self, firing: Firing) -> Outcome:
         started = self._clock.now()

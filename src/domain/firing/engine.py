@@ -88,7 +88,7 @@ class FiringEngine:
             limit=settings.pause_after_gone,
             alert=alert,
         )
-        self._recorder = Recorder(ledger, on_settled=self._on_settled)
+        self._recorder = Recorder(ledger, most_unwritten=settings.most_unrecorded, on_settled=self._on_settled)
         self.membership = Membership(
             leases,
             lease_secs=settings.lease_secs,

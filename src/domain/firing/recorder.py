@@ -9,7 +9,6 @@ from ports.firings import FiringLedger, Outcome
 
 logger = logging.getLogger(__name__)
 
-_BATCH = 2000
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
 _GATHER_SECS = 0.008  # what comes in a rush is written within 20 ms, and in few pieces
@@ -19,17 +18,36 @@ class Recorder:
     """Writes outcomes in batches, for as long as it takes.
 
     An outcome that comes while nothing is being written is written at once; those that come meanwhile, and for a
-    moment after, make the next batch. `on_settled` gets the owner, its outcomes once the ledger has dealt with
-    them, and whether all of them counted.
+    moment after unless they are many, make the next batch. `on_settled` gets the owner, its outcomes once the
+    ledger has dealt with them, and whether all of them counted. With `most_unwritten` outcomes it is `full`.
     """
 
-    def __init__(self, ledger: FiringLedger, *, on_settled: Callable[[str, Sequence[Outcome], bool], None]) -> None:
+    def __init__(
+        self,
+        ledger: FiringLedger,
+        *,
+        most_unwritten: int,
+        on_settled: Callable[[str, Sequence[Outcome], bool], None],
+    ) -> None:
         self._ledger = ledger
+        self._most_unwritten = most_unwritten
         self._on_settled = on_settled
         self._outcomes: list[tuple[str, Outcome]] = []
         self._arrived = asyncio.Event()
         self._empty = asyncio.Event()
         self._empty.set()
+        self._less = asyncio.Event()
+
+    @property
+    def full(self) -> bool:
+        """Whether nothing more should be sent for now: a crash has what is not written sent a second time."""
+        return len(self._outcomes) >= self._most_unwritten
+
+    async def room(self) -> None:
+        """Return when it is not full."""
+        while self.full:
+            self._less.clear()
+            await self._less.wait()
 
     def add(self, outcome: Outcome, *, owner: str) -> None:
         """Have `outcome` written, as what `owner` did."""
@@ -46,10 +64,11 @@ class Recorder:
         while True:
             await self._arrived.wait()
             while self._outcomes:
-                batch = self._outcomes[:_BATCH]
+                batch = self._outcomes.copy()
                 await self._write(batch)
                 del self._outcomes[: len(batch)]
-                if self._outcomes:
+                self._less.set()
+                if 0 < len(self._outcomes) < self._most_unwritten // 2:
                     await asyncio.sleep(_GATHER_SECS)
             self._arrived.clear()
             self._empty.set()

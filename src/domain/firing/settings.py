@@ -11,6 +11,7 @@ class FiringSettings:
     """The engine's limits (design.md section 6). Times in seconds unless they are timedeltas.
 
     `user_share` is the share of `max_in_flight` that one user's firings may fill.
+    `most_unrecorded` outcomes may wait for the database before the next firing does: a crash repeats those.
     `misfire_grace` None means that a firing is dispatched however late it is.
     `pause_after_gone` refusals in a row of a target that is gone pause a schedule; 0 for never.
     `poll_secs` backs up lost wake-ups; nothing depends on it for being on time.
@@ -19,6 +20,7 @@ class FiringSettings:
     max_in_flight: int = 100
     user_share: float = 0.5
     system_slots: int = 4
+    most_unrecorded: int = 200
     lease_secs: float = 15.0
     dispatch_deadline: timedelta = timedelta(hours=1)
     misfire_grace: timedelta | None = None
