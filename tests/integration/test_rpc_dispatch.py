@@ -339,6 +339,20 @@ async def test_healing_leaves_calls_under_way_alone(dispatch: RpcExecutionDispat
     assert await slow == "slow"
 
 
+async def test_call_over_a_pool_that_was_replaced_ends_in_time_after_closing(receiver: Loopback) -> None:
+    """Closing closes the pool of now. A call under way over one before it ends as it would have, at its timeout."""
+    dispatch = _adapter(receiver.port, timeout_secs=0.5)
+    receiver.script.append(silence)
+    slow = asyncio.create_task(_error(dispatch))
+    await receiver.arrival.wait()
+    receiver.script.extend([reset] * 3)
+    for _ in range(3):
+        await _error(dispatch)
+    await dispatch.aclose()
+    async with asyncio.timeout(5):
+        assert (await slow).code == "timeout"
+
+
 async def test_cancelled_call_propagates_and_frees_its_connection(receiver: Loopback) -> None:
     """A cancelled dispatch is no failure of the receiver, and its place in the pool is free again."""
     dispatch = _adapter(receiver.port, connections=1)

@@ -1,6 +1,7 @@
 """One timer that bounds many calls, as asyncio.timeout bounds one."""
 
 import asyncio
+import weakref
 
 import pytest
 
@@ -78,14 +79,28 @@ def test_an_error_of_the_call_passes(simulated: Simulated) -> None:
 
 
 def test_closed_it_leaves_no_timer(simulated: Simulated) -> None:
-    """What is under way then has no bounds, since who closed it sees to that."""
+    """Nor is it kept by one."""
 
     async def scenario(loop: SimulatedLoop) -> None:
         del loop
         timeout = SharedTimeout(10.0)
+        await call(timeout, 1.0)
+        timeout.close()
+        kept = weakref.ref(timeout)
+        del timeout
+        assert kept() is None
+
+    simulated(scenario)
+
+
+def test_closed_it_still_bounds_what_is_under_way(simulated: Simulated) -> None:
+    """Who closes it may not know of every call."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        timeout, began = SharedTimeout(10.0), loop.time()
         under_way = asyncio.create_task(call(timeout, 50.0))
         await asyncio.sleep(1.0)
         timeout.close()
-        assert (await under_way)[0] == "done"
+        assert await under_way == ("timeout", began + 10.0)
 
     simulated(scenario)

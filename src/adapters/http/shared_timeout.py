@@ -21,9 +21,8 @@ class SharedTimeout:
         return _Call(self)
 
     def close(self) -> None:
-        """Forget the timer. Calls under way are bounded no more."""
-        self._ends.clear()
-        if self._timer is not None:
+        """Leave no timer behind. Calls that are under way keep it, and their bounds."""
+        if self._timer is not None and not self._ends:
             self._timer.cancel()
             self._timer = None
 
