@@ -503,7 +503,7 @@ async def test_two_batches_that_add_the_same_ids_wait_in_one_order(world: Postgr
         cursor.execute(adding, ("a",))
         batch = asyncio.create_task(
             world.database.run_statement(
-                Lane.RPC, lambda connection: insert(connection, [a_job("b"), a_job("c"), a_job("a")])
+                Lane.RPC, lambda connection: insert(connection, [insert.row(a_job(name)) for name in "bca"])
             )
         )
         await waiting_for_a_lock(world)

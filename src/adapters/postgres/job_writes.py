@@ -6,9 +6,9 @@ from sqlalchemy import Connection
 
 from adapters.apscheduler.job_state import decode, encode
 from adapters.postgres.firing_rows import CANCEL, cancel_parameters
-from adapters.postgres.job_index import FORGET, INDEXED, STORE_WITH, entry_columns, own_entry
+from adapters.postgres.job_index import FORGET, INDEXED, STORE_WITH, JobEntry, own_entry
 from adapters.postgres.job_rows import NOTIFY_IF_SOON, timestamp
-from adapters.postgres.literals import array
+from adapters.postgres.literals import array, element, joined
 from adapters.postgres.names import MAX_ID_LENGTH, Names, storable
 from ports.clock import Clock
 from ports.jobs import Job, StoreName, UnreadableRow
@@ -29,43 +29,41 @@ _DELETE = "DELETE FROM {jobs} WHERE id = ANY (%(ids)s::text[])"
 Removal = tuple[str, Callable[[Job], None]]
 """A job's id, and who may forbid that it is removed, by raising."""
 
+NewRow = tuple[str, tuple[str, ...]]
+"""A job's id, and its values as elements of the array literals of the columns."""
+
 
 class InsertJobs:
-    """Inserts jobs whose ids are free; says of each whether it was. A single statement."""
+    """Inserts rows whose ids are free; says of each whether it was. A single statement."""
 
     def __init__(self, names: Names, store: StoreName, *, channel: str, notify_within_secs: float) -> None:
         self._indexed = store is INDEXED
         entries = f", entries AS ({STORE_WITH})" if self._indexed else ""
         self._insert = names.sql(_INSERT + entries + NOTIFY_IF_SOON, store=store)
+        self._columns = ("ids", "times", "states", *(JobEntry.__slots__ if self._indexed else ()))
         self._wake = {"channel": channel, "notify_within": notify_within_secs}
 
-    def __call__(self, connection: Connection, jobs: Sequence[Job]) -> Sequence[bool | Exception]:
-        """Insert `jobs`. Of two with one id the first counts. What can't be encoded is refused by itself."""
-        results: list[bool | Exception] = [False] * len(jobs)
-        rows: dict[str, tuple[int, Job, bytes]] = {}
-        for number, job in enumerate(jobs):
-            try:
-                if not storable(job.id) or len(job.id) > MAX_ID_LENGTH:
-                    raise ValueError("no row can have this id")  # noqa: TRY301  as encoding does
-                rows.setdefault(job.id, (number, job, encode(job)))
-            except ValueError as error:
-                results[number] = error
-        if rows:
-            # In the order of their ids: two transactions that add the same ones must not wait for each other.
-            ordered = [rows[job_id] for job_id in sorted(rows)]
-            for job_id, _ in connection.exec_driver_sql(self._insert, self._parameters(ordered)):
-                results[rows[job_id][0]] = True
-        return results
+    def row(self, job: Job) -> NewRow:
+        """Return `job` as it is inserted. Raises ValueError for what no row can hold."""
+        if not storable(job.id) or len(job.id) > MAX_ID_LENGTH:
+            raise ValueError("no row can have this id")
+        job_state = encode(job)
+        values: list[object] = [str(job.id), timestamp(job.next_run_at), job_state]
+        if self._indexed:
+            entry = own_entry(job, job_state)
+            values.extend(getattr(entry, name) for name in JobEntry.__slots__)
+        return job.id, tuple(map(element, values))
 
-    def _parameters(self, rows: Sequence[tuple[int, Job, bytes]]) -> dict[str, object]:
-        entries = [own_entry(job, state) for _, job, state in rows] if self._indexed else []
-        return {
-            "ids": array(str(job.id) for _, job, _ in rows),
-            "times": array(timestamp(job.next_run_at) for _, job, _ in rows),
-            "states": array(state for _, _, state in rows),
-            **entry_columns(entries),
-            **self._wake,
-        }
+    def __call__(self, connection: Connection, rows: Sequence[NewRow]) -> Sequence[bool]:
+        """Insert `rows`. Of two with one id the first counts."""
+        numbers = {job_id: number for number, (job_id, _) in reversed(list(enumerate(rows)))}
+        # In the order of their ids: two transactions that add the same ones must not wait for each other.
+        columns = zip(*(rows[numbers[job_id]][1] for job_id in sorted(numbers)), strict=True)
+        parameters = {**dict(zip(self._columns, map(joined, columns), strict=True)), **self._wake}
+        results = [False] * len(rows)
+        for job_id, _ in connection.exec_driver_sql(self._insert, parameters):
+            results[numbers[job_id]] = True
+        return results
 
 
 class LockedElsewhereError(Exception):

@@ -1,5 +1,6 @@
 """APScheduler's job tables as job stores."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ from adapters.postgres.claims import ClaimTransaction
 from adapters.postgres.combined import Combined
 from adapters.postgres.database import Database, Lane
 from adapters.postgres.firing_rows import cancel_firings, enqueue_firings
+from adapters.postgres.job_index import payload_bytes
 from adapters.postgres.job_listing import JobListing
 from adapters.postgres.job_rows import JobRows, due_moment
-from adapters.postgres.job_writes import InsertJobs, RemoveJobs
+from adapters.postgres.job_writes import InsertJobs, NewRow, RemoveJobs
 from adapters.postgres.quarantine import NOT_QUARANTINED, RECHECK_AFTER
 from ports.clock import Clock
 from ports.firings import NewFiring
@@ -23,6 +25,7 @@ _NEXT_DUE = f"""
     SELECT j.next_run_time FROM {{jobs}} AS j WHERE j.next_run_time IS NOT NULL AND {NOT_QUARANTINED}
     ORDER BY j.next_run_time LIMIT 1
 """  # noqa: S608  texts of ours
+_SMALL_PAYLOAD_BYTES = 16 * 1024
 _MAY_MOVE_WITHIN = timedelta(hours=1)  # what is due later is not expected to move while a list is read
 
 
@@ -50,17 +53,21 @@ class PostgresJobStore:
 
     async def put(self, job: Job, *, replacing: Callable[[Job], Job] | None = None) -> bool:
         """Store `job`, replacing a readable one of the same id by what `replacing` says."""
-        if await self._insert_soon(job):
+        # To change threads costs more than to write a small row.
+        row = self._insert.row(job) if _is_small(job) else await asyncio.to_thread(self._insert.row, job)
+        if await self._insert_soon(row):
             return True
-        return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job, replacing))
+        return await self._database.run(Lane.RPC, lambda connection: self._replace(connection, job, row, replacing))
 
-    def _replace(self, connection: Connection, job: Job, replacing: Callable[[Job], Job] | None) -> bool:
+    def _replace(
+        self, connection: Connection, job: Job, row: NewRow, replacing: Callable[[Job], Job] | None
+    ) -> bool:
         found = self._rows.read(connection, job.id, lock=True)
         if isinstance(found, UnreadableRow):
             return False
         if found is None:
             # Deleted since the insert failed. Whoever inserts between these two wins over us.
-            return self._insert(connection, [job])[0] is True or self._replace(connection, job, replacing)
+            return self._insert(connection, [row])[0] or self._replace(connection, job, row, replacing)
         return self._rows.update(connection, job if replacing is None else replacing(found))
 
     async def get(self, job_id: str) -> Job | None:
@@ -195,3 +202,10 @@ def _matches(job: Job, user_id: str | None, graph_id: str | None) -> bool:
         and user_id in (None, job.kwargs.get("user_id"))
         and graph_id in (None, job.kwargs.get("graph_id"))
     )
+
+
+def _is_small(job: Job) -> bool:
+    try:
+        return len(payload_bytes(job.kwargs)) <= _SMALL_PAYLOAD_BYTES
+    except (ValueError, TypeError, RecursionError):
+        return False

@@ -13,11 +13,10 @@ from litestar.routes.base import BaseRoute
 from litestar.types import ASGIApp, Receive, Scope, Send
 from litestar.types.asgi_types import HTTPScope
 
-_Headers = list[tuple[bytes, bytes]]
+from entrypoints.rpc.wire import JSON_HEADER, send_answer
 
 _NOT_FOUND = b'{"detail":"Not Found"}'
 _NOT_ALLOWED = b'{"detail":"Method Not Allowed"}'
-_JSON = (b"content-type", b"application/json")
 
 
 class ExactPaths:
@@ -37,12 +36,12 @@ class ExactPaths:
             await self._app(scope, receive, send)
         elif methods is not None:
             allow = ", ".join(sorted(methods, reverse=True)).encode()  # "POST, GET", as recorded
-            await _answer(send, HTTPStatus.METHOD_NOT_ALLOWED, _NOT_ALLOWED, [(b"allow", allow), _JSON])
+            await send_answer(send, HTTPStatus.METHOD_NOT_ALLOWED, _NOT_ALLOWED, [(b"allow", allow), JSON_HEADER])
         elif scope["path"] != "/" and (other := _other_slash(scope["path"])) in self._allowed:
             location = quote(_absolute(scope, other), safe=":/%#?=@[]!$&'()*+,;").encode()
-            await _answer(send, HTTPStatus.TEMPORARY_REDIRECT, b"", [(b"location", location)])
+            await send_answer(send, HTTPStatus.TEMPORARY_REDIRECT, b"", [(b"location", location)])
         else:
-            await _answer(send, HTTPStatus.NOT_FOUND, _NOT_FOUND, [_JSON])
+            await send_answer(send, HTTPStatus.NOT_FOUND, _NOT_FOUND, [JSON_HEADER])
 
 
 def exact_paths(routes: Iterable[BaseRoute]) -> dict[str, frozenset[str]]:
@@ -67,9 +66,3 @@ def _absolute(scope: HTTPScope, path: str) -> str:
     query = scope["query_string"].decode("latin-1")
     url = path if host is None else f"{scope['scheme']}://{host}{path}"
     return f"{url}?{query}" if query else url
-
-
-async def _answer(send: Send, status: HTTPStatus, body: bytes, headers: _Headers) -> None:
-    length = (b"content-length", str(len(body)).encode())
-    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
-    await send({"type": "http.response.body", "body": body, "more_body": False})

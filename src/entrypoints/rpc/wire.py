@@ -2,21 +2,28 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from http import HTTPStatus
 from typing import Any, TypeVar
 
+from litestar import Litestar, Request
 from litestar.enums import MediaType
 from litestar.response import Response
-from litestar.types import Serializer
+from litestar.response.base import ASGIResponse
+from litestar.types import Receive, Scope, Send, Serializer
 from pydantic import BaseModel
 
 from domain.models import GraphExecutionJobInfo
 
 T = TypeVar("T")
+Header = tuple[bytes, bytes]
 
 _WRITER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 _ASCII_WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 
 _TOGETHER = 20  # schedules, of which each may be large
+
+JSON_HEADER = (b"content-type", b"application/json")
+_OF_ITS_OWN = ("headers", "cookies", "background", "is_head_response")
 
 NOT_COMPLIANT = "Out of range float values are not JSON compliant"
 """The standard library's words for NaN and infinities, to which its newer versions append the value."""
@@ -74,6 +81,26 @@ def _fields(info: GraphExecutionJobInfo) -> dict[str, Any]:
     return {**vars(info), "input_credentials": credentials}
 
 
+async def send_answer(send: Send, status: int, body: bytes, headers: Iterable[Header]) -> None:
+    """Send an answer with its length and `headers`."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [length, *headers]})
+    await send({"type": "http.response.body", "body": body, "more_body": False})
+
+
+class _PlainAnswer(ASGIResponse):
+    """A JSON answer without headers of its own, sent without the trouble that Litestar takes to look for some."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        self.status_code = status
+        self.body = body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        await send_answer(send, self.status_code, self.body, [JSON_HEADER])
+
+
 class JsonResponse(Response[T]):
     """An answer written by this module."""
 
@@ -81,6 +108,17 @@ class JsonResponse(Response[T]):
     def of_items(cls, items: Iterable[bytes]) -> "JsonResponse[Any]":
         """Answer a list whose items are written already, by themselves or some together."""
         return JsonResponse(content=b"[" + b",".join(items) + b"]", media_type=MediaType.JSON)
+
+    def to_asgi_response(
+        self, app: Litestar | None, request: Request[Any, Any, Any], *, status_code: int | None = None, **more: Any
+    ) -> ASGIResponse:
+        """Return what is sent."""
+        own = self.headers or self.cookies or self.background or any(more.get(name) for name in _OF_ITS_OWN)
+        if own or self.media_type != MediaType.JSON:
+            return super().to_asgi_response(app, request, status_code=status_code, **more)
+        return _PlainAnswer(
+            self.status_code or status_code or HTTPStatus.OK, self.render(self.content, MediaType.JSON)
+        )
 
     def render(self, content: Any, media_type: str, enc_hook: Serializer = str) -> bytes:  # noqa: ARG002  Litestar's
         """Return the body; bytes are taken for JSON."""
