@@ -476,6 +476,59 @@ async def test_calls_share_transactions_of_which_two_are_under_way(world: Postgr
     assert [await combined(item) for item in range(20, 23)] == [200, 210, 220]
 
 
+async def test_after_slow_transactions_one_at_a_time_is_under_way(world: PostgresWorld) -> None:
+    """Until one was quick: two that wait for a lock would only take the threads of others."""
+    batches: list[int] = []
+    turns = [threading.Event() for _ in range(5)]
+    begun = asyncio.Semaphore(0)
+    loop = asyncio.get_running_loop()
+
+    def work(connection: Connection, items: Sequence[int]) -> Sequence[int | Exception]:
+        turn = turns[len(batches)]
+        batches.append(len(items))
+        loop.call_soon_threadsafe(begun.release)
+        assert turn.wait(30)
+        connection.exec_driver_sql("SELECT 1")
+        return items
+
+    combined = Combined(world.database, work)
+    calls = [asyncio.create_task(combined(0))]
+    await begun.acquire()
+    calls += [asyncio.create_task(combined(item)) for item in range(1, 5)]
+    await begun.acquire()
+    calls += [asyncio.create_task(combined(item)) for item in range(5, 205)]
+    await asyncio.sleep(0.3)
+    turns[0].set()
+    turns[1].set()
+    await asyncio.gather(*calls[:5])
+    await begun.acquire()
+    calls += [asyncio.create_task(combined(item)) for item in range(205, 210)]
+    await asyncio.sleep(0.05)
+    assert batches == [1, 4, 64]
+    for turn in turns[2:]:
+        turn.set()
+    turns += turns[2:]
+    assert await asyncio.gather(*calls) == list(range(210))
+
+
+async def test_reads_go_on_while_adds_wait_for_a_lock(world: PostgresWorld) -> None:
+    """As when somebody creates an index: adds take one of the two threads, however many they are."""
+    await world.jobs.put(a_job("there"))
+    session = psycopg2.connect(plain(world.url))
+    with session.cursor() as cursor:
+        cursor.execute(f"LOCK TABLE {JOBS} IN SHARE MODE")
+        adds = [asyncio.create_task(world.jobs.put(a_job("first")))]
+        await waiting_for_a_lock(world)
+        await asyncio.sleep(0.3)
+        adds += [asyncio.create_task(world.jobs.put(a_job(f"{number}"))) for number in range(10)]
+        await asyncio.sleep(0.05)
+        async with asyncio.timeout(2):
+            assert await world.jobs.get("there") is not None
+        session.commit()
+    session.close()
+    assert all(await asyncio.gather(*adds))
+
+
 async def test_no_call_is_left_waiting_when_the_transactions_end(world: PostgresWorld) -> None:
     """Calls come at every moment of the others' ends."""
 

@@ -2,7 +2,8 @@
 
 A commit waits for the disk, and costs the same for one row as for fifty. So a call that comes alone is served at
 once, as if there were nobody else, and many at a time wait for one another's commit instead of in a line. When
-enough have come, a second transaction begins beside the first.
+enough have come, a second transaction begins beside the first, while they are quick: two that wait for a lock would
+leave reads without a thread, and the lease's renewal without a connection.
 """
 
 import asyncio
@@ -21,6 +22,7 @@ R = TypeVar("R")
 _MOST_AT_ONCE = 64
 _AT_WORK = 2  # transactions under way: the server is at one while this process is at the other's callers
 _WORTH_ANOTHER = 4  # calls that have to wait before a second transaction begins
+_QUICK_SECS = 0.25  # one that takes longer may wait for a lock, for which a second would only wait too
 _MOST_WAITING = 1024
 
 
@@ -44,6 +46,8 @@ class Combined(Generic[I, R]):
         self._work = work
         self._waiting: list[_Call[I, R]] = []
         self._flushing: set[asyncio.Task[None] | None] = set()
+        self._began = 0.0  # when the latest transaction did
+        self._quick = True  # whether the one that ended last was
 
     async def __call__(self, item: I) -> R:
         """Return what became of `item`. Raises StoreUnavailable, and what `work` returned to be raised."""
@@ -52,21 +56,30 @@ class Combined(Generic[I, R]):
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append(_Call(item, future, loop.time() + self._database.wait_secs))
-        enough = _WORTH_ANOTHER if self._flushing else 1
-        if len(self._flushing) < _AT_WORK and len(self._waiting) >= enough:
+        if not self._flushing or self._is_worth_another(loop.time()):
             self._flushing.add(asyncio.create_task(self._flush()))
         return await future
 
+    def _is_worth_another(self, now: float) -> bool:
+        return (
+            len(self._flushing) < _AT_WORK
+            and len(self._waiting) >= _WORTH_ANOTHER
+            and self._quick
+            and now - self._began < _QUICK_SECS
+        )
+
     async def _flush(self) -> None:
+        loop = asyncio.get_running_loop()
         try:
-            while self._waiting:
+            while self._waiting and (self._quick or len(self._flushing) == 1):
                 batch, self._waiting = self._waiting[:_MOST_AT_ONCE], self._waiting[_MOST_AT_ONCE:]
-                now = asyncio.get_running_loop().time()
+                now = self._began = loop.time()
                 for call in batch:
                     if call.until < now:
                         call.fail(StoreUnavailable("no database connection became free in time", overloaded=True))
                 if batch := [call for call in batch if not call.future.done()]:
                     await self._serve(batch)
+                    self._quick = loop.time() - now < _QUICK_SECS
         finally:
             self._flushing.discard(asyncio.current_task())
 
