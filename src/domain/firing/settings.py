@@ -28,7 +28,7 @@ class FiringSettings:
     poll_secs: float = 15.0
     pause_after_gone: int = 5
     first_batch: int = 100
-    full_batch: int = 1000
+    full_batch: int = 750
     retention: Retention = field(
         default_factory=lambda: Retention(successes=timedelta(days=3), failures=timedelta(days=30))
     )
