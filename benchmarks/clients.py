@@ -1,4 +1,7 @@
-"""What bare HTTP clients reach, each in a process of its own: `python -m benchmarks.clients NAME PORT COUNT`."""
+"""What bare HTTP clients reach, each in a process of its own.
+
+`python -m benchmarks.clients NAME PORT REQUESTS CONNECTIONS` prints a rate.
+"""
 
 import asyncio
 import json
@@ -11,17 +14,21 @@ import aiohttp
 import httpx
 import uvloop
 
+from domain.firing.settings import FiringSettings
 from tests.running import ROOT
 
-CLIENTS = ("aiohttp", "httpx.AsyncClient")
-_CONNECTIONS = 50
+AS_MANY_AS_OURS = FiringSettings().max_in_flight
+CLIENTS = (("aiohttp", 50), ("aiohttp", AS_MANY_AS_OURS), ("httpx.AsyncClient", 50))
+"""Libraries, and how many connections each gets."""
+
 _REQUESTS = {"aiohttp": 10_000, "httpx.AsyncClient": 2_000}
 _HEADERS = {"content-type": "application/json", "idempotency-key": "a" * 32 + ":2026-01-01T00:00:00Z"}
 
 
-def measured_apart(client: str, port: int) -> float:
+def measured_apart(client: str, port: int, *, connections: int) -> float:
     """Return the requests a second of `client`, run as a process."""
-    command = [sys.executable, "-m", "benchmarks.clients", client, str(port), str(_REQUESTS[client])]
+    numbers = map(str, (port, _REQUESTS[client], connections))
+    command = [sys.executable, "-m", "benchmarks.clients", client, *numbers]
     done = subprocess.run(command, env={"PYTHONPATH": str(ROOT)}, check=True, capture_output=True)
     return float(done.stdout)
 
@@ -40,7 +47,7 @@ def _body(number: int) -> bytes:
     ).encode()
 
 
-async def _flood(post: Callable[[bytes], Awaitable[bytes]], count: int) -> float:
+async def _flood(post: Callable[[bytes], Awaitable[bytes]], count: int, connections: int) -> float:
     numbers = iter(range(count))
 
     async def work() -> None:
@@ -48,35 +55,35 @@ async def _flood(post: Callable[[bytes], Awaitable[bytes]], count: int) -> float
             json.loads(await post(_body(number)))
 
     started = time.perf_counter()
-    await asyncio.gather(*(work() for _ in range(_CONNECTIONS)))
+    await asyncio.gather(*(work() for _ in range(connections)))
     return count / (time.perf_counter() - started)
 
 
-async def _aiohttp(url: str, count: int) -> float:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=_CONNECTIONS)) as session:
+async def _aiohttp(url: str, count: int, connections: int) -> float:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
 
         async def post(body: bytes) -> bytes:
             async with session.post(url, data=body, headers=_HEADERS) as response:
                 return await response.read()
 
-        return await _flood(post, count)
+        return await _flood(post, count, connections)
 
 
-async def _httpx(url: str, count: int) -> float:
-    limits = httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=_CONNECTIONS)
+async def _httpx(url: str, count: int, connections: int) -> float:
+    limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     async with httpx.AsyncClient(limits=limits, timeout=60) as client:
 
         async def post(body: bytes) -> bytes:
             return (await client.post(url, content=body, headers=_HEADERS)).content
 
-        return await _flood(post, count)
+        return await _flood(post, count, connections)
 
 
 def main() -> None:
     """Print the rate."""
-    client, port, count = sys.argv[1:]
+    client, port, count, connections = sys.argv[1:]
     flood = _aiohttp if client == "aiohttp" else _httpx
-    print(uvloop.run(flood(f"http://127.0.0.1:{port}/add_graph_execution", int(count))))
+    print(uvloop.run(flood(f"http://127.0.0.1:{port}/add_graph_execution", int(count), int(connections))))
 
 
 if __name__ == "__main__":
