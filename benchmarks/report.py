@@ -36,7 +36,8 @@ def machine(server: Server) -> str:
     (server_version,) = query(server.url, "SHOW server_version")[0]
     return (
         f"{os.cpu_count()} cores ({found[1] if found else platform.machine()}), {memory:.0f} GiB,"
-        f" {platform.system()} {platform.release().partition('-')[0]}; Python {platform.python_version()},"
+        f" {platform.system()} {platform.release().partition('-')[0]}; Python {platform.python_version()}"
+        f" (built {platform.python_build()[1]} by {platform.python_compiler()}),"
         f" PostgreSQL {server_version} as it comes, on the same machine; APScheduler {version('apscheduler')},"
         f" psycopg2 {version('psycopg2-binary')}"
     )
