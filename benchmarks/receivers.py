@@ -14,7 +14,7 @@ PROFILE_VARIABLE = "BENCH_PROFILE"
 
 @functools.cache
 def notebook() -> Notebook:
-    """Return this process's notebook, opened at the first call."""
+    """Return this process's notebook, opened at the first call, which must not be made by two threads at once."""
     if PROFILE_VARIABLE in os.environ:
         _profile_from_here(os.environ[PROFILE_VARIABLE])
     return Notebook(Path(os.environ[FOLDER_VARIABLE]))
