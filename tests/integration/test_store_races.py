@@ -512,7 +512,7 @@ async def test_after_slow_transactions_one_at_a_time_is_under_way(world: Postgre
 
 
 async def test_reads_go_on_while_adds_wait_for_a_lock(world: PostgresWorld) -> None:
-    """As when somebody creates an index: adds take one of the two threads, however many they are."""
+    """As when somebody creates an index: adds that come once the first is slow take no second thread."""
     await world.jobs.put(a_job("there"))
     session = psycopg2.connect(plain(world.url))
     with session.cursor() as cursor:

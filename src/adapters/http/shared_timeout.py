@@ -21,7 +21,7 @@ class SharedTimeout:
         return _Call(self)
 
     def close(self) -> None:
-        """Leave no timer behind. Calls that are under way keep it, and their bounds."""
+        """Leave no timer behind, unless calls are under way: they keep their bounds, and it runs out by itself."""
         if self._timer is not None and not self._ends:
             self._timer.cancel()
             self._timer = None

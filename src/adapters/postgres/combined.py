@@ -2,8 +2,8 @@
 
 A commit waits for the disk, and costs the same for one row as for fifty. So a call that comes alone is served at
 once, as if there were nobody else, and many at a time wait for one another's commit instead of in a line. When
-enough have come, a second transaction begins beside the first, while they are quick: two that wait for a lock would
-leave reads without a thread, and the lease's renewal without a connection.
+enough have come, a second transaction begins beside the first, unless that or the one before is known as slow: two
+that wait for a lock leave reads without a thread. A rush that meets a lock does so once, until its time is up.
 """
 
 import asyncio
@@ -57,6 +57,7 @@ class Combined(Generic[I, R]):
         future: asyncio.Future[R] = loop.create_future()
         self._waiting.append(_Call(item, future, loop.time() + self._database.wait_secs))
         if not self._flushing or self._is_worth_another(loop.time()):
+            self._began = loop.time()
             self._flushing.add(asyncio.create_task(self._flush()))
         return await future
 

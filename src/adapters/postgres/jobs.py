@@ -25,7 +25,7 @@ _NEXT_DUE = f"""
     SELECT j.next_run_time FROM {{jobs}} AS j WHERE j.next_run_time IS NOT NULL AND {NOT_QUARANTINED}
     ORDER BY j.next_run_time LIMIT 1
 """  # noqa: S608  texts of ours
-_SMALL_PAYLOAD_BYTES = 16 * 1024
+_SMALL_BYTES = 4 * 1024
 _MAY_MOVE_WITHIN = timedelta(hours=1)  # what is due later is not expected to move while a list is read
 
 
@@ -206,6 +206,6 @@ def _matches(job: Job, user_id: str | None, graph_id: str | None) -> bool:
 
 def _is_small(job: Job) -> bool:
     try:
-        return len(payload_bytes(job.kwargs)) <= _SMALL_PAYLOAD_BYTES
+        return len(job.name) + len(payload_bytes(job.kwargs)) <= _SMALL_BYTES
     except (ValueError, TypeError, RecursionError):
         return False

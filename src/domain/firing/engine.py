@@ -330,7 +330,10 @@ class FiringEngine:
                 await self.dispatching.idle()
                 await self._recorder.flushed()
         except TimeoutError:
-            logger.warning("%d firings were still in flight at the end of the grace", self.dispatching.in_flight)
+            logger.warning(
+                "%d firings were still in flight, or waiting for the database, at the end of the grace",
+                self.dispatching.in_flight,
+            )
             await self.dispatching.cancel()
         try:
             await self.membership.leave()

@@ -2,11 +2,10 @@
 
 import json
 from email.message import Message
-from functools import cached_property
 from typing import Any
 
 from litestar.connection import Request
-from litestar.datastructures import Headers, State
+from litestar.datastructures import State
 from litestar.exceptions import ClientException
 from litestar.types import Empty
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -219,11 +218,6 @@ class NoArguments(BaseModel):
 
 class RpcRequest(Request[Any, Any, State]):
     """A request whose JSON is read by the standard library."""
-
-    @cached_property
-    def headers(self) -> Headers:
-        """The headers, which Litestar would decode anew for each question."""
-        return super().headers
 
     async def json(self) -> Any:
         """Return the body's value; a body that does not claim to be JSON is its text.

@@ -23,6 +23,7 @@ _ASCII_WRITER = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
 _TOGETHER = 20  # schedules, of which each may be large
 
 JSON_HEADER = (b"content-type", b"application/json")
+_WITHOUT_BODY = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 _OF_ITS_OWN = ("headers", "cookies", "background", "is_head_response")
 
 NOT_COMPLIANT = "Out of range float values are not JSON compliant"
@@ -114,11 +115,10 @@ class JsonResponse(Response[T]):
     ) -> ASGIResponse:
         """Return what is sent."""
         own = self.headers or self.cookies or self.background or any(more.get(name) for name in _OF_ITS_OWN)
-        if own or self.media_type != MediaType.JSON:
+        status = self.status_code or status_code or HTTPStatus.OK
+        if own or self.media_type != MediaType.JSON or status in _WITHOUT_BODY:
             return super().to_asgi_response(app, request, status_code=status_code, **more)
-        return _PlainAnswer(
-            self.status_code or status_code or HTTPStatus.OK, self.render(self.content, MediaType.JSON)
-        )
+        return _PlainAnswer(status, self.render(self.content, MediaType.JSON))
 
     def render(self, content: Any, media_type: str, enc_hook: Serializer = str) -> bytes:  # noqa: ARG002  Litestar's
         """Return the body; bytes are taken for JSON."""
