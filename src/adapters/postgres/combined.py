@@ -55,9 +55,10 @@ class Combined(Generic[I, R]):
             raise StoreUnavailable("too many calls wait for the database", overloaded=True)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
-        self._waiting.append(_Call(item, future, loop.time() + self._database.wait_secs))
-        if not self._flushing or self._is_worth_another(loop.time()):
-            self._began = loop.time()
+        now = loop.time()
+        self._waiting.append(_Call(item, future, now + self._database.wait_secs))
+        if not self._flushing or self._is_worth_another(now):
+            self._began = now
             self._flushing.add(asyncio.create_task(self._flush()))
         return await future
 
