@@ -28,7 +28,7 @@ _HEADERS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Answer:
     """What a receiver answered. `cut` says that `body` is only the beginning."""
 
@@ -74,9 +74,9 @@ class HttpSession:
             # aiohttp warns about large bodies given as bytes, which it would write in one go.
             data = aiohttp.BytesPayload(body) if len(body) < _LARGE_BODY else BytesIO(body)
             with self._timeout.call():
-                async with pool.session.post(url, data=data, headers=headers, allow_redirects=False) as response:
-                    content, cut = await _read(response)
-                    answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
+                response = await pool.session.post(url, data=data, headers=headers, allow_redirects=False)
+                content, cut = _whole(response) or await _read(response)
+            answer = Answer(status=response.status, headers=response.headers, body=content, cut=cut)
         except (OSError, aiohttp.ClientError) as error:  # TimeoutError is an OSError
             self._count_failure(pool, error)
             # aiohttp's reader keeps the error. With the frames in it they would keep each other, and the answer.
@@ -150,16 +150,28 @@ def authority(url: URL) -> str:
     return f"{url.host}:{url.port}"
 
 
+def _whole(response: aiohttp.ClientResponse) -> tuple[bytes, bool] | None:
+    """Return the body, and whether it was cut off, of an answer that came in one piece, as most do; else None.
+
+    Its connection is back in the pool already.
+    """
+    if not response.content.is_eof():
+        return None
+    content = response.content.read_nowait()
+    return content[:LONGEST_ANSWER], len(content) > LONGEST_ANSWER
+
+
 async def _read(response: aiohttp.ClientResponse) -> tuple[bytes, bool]:
     """Return the body, and whether it was cut off."""
-    length = response.content_length
-    if length is not None and length <= LONGEST_ANSWER and hdrs.CONTENT_ENCODING not in response.headers:
-        return await response.read(), False
-    read = response.content.read
-    content = await read(LONGEST_ANSWER)
-    while chunk := await read(LONGEST_ANSWER):
-        content += chunk
-        if len(content) > LONGEST_ANSWER:
-            response.close()  # else leaving the block would wait for the rest
-            return content[:LONGEST_ANSWER], True
-    return content, False
+    async with response:
+        length = response.content_length
+        if length is not None and length <= LONGEST_ANSWER and hdrs.CONTENT_ENCODING not in response.headers:
+            return await response.read(), False
+        read = response.content.read
+        content = await read(LONGEST_ANSWER)
+        while chunk := await read(LONGEST_ANSWER):
+            content += chunk
+            if len(content) > LONGEST_ANSWER:
+                response.close()  # else leaving the block would wait for the rest
+                return content[:LONGEST_ANSWER], True
+        return content, False
