@@ -1,6 +1,5 @@
 """How a receiver's answer is read: an execution's id, or one of the port's errors (design.md section 6)."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -9,6 +8,7 @@ from http import HTTPStatus
 from typing import Any
 
 from adapters.http.session import Answer
+from adapters.json_text import read_json
 from adapters.receivers import is_about_graph, is_value_error, readable_id, refusal
 from adapters.redaction import one_line, quotable
 from ports.clock import Clock
@@ -56,7 +56,7 @@ def execution_id(answer: Answer, request: DispatchRequest, *, convention: Conven
         wish = retry_after_secs(answer.headers.get("Retry-After"), now=clock.now())
         raise _Failure(answer, request, convention, wish).error()
     try:
-        document = json.loads(answer.body)
+        document = read_json(answer.body)
     except (ValueError, RecursionError):
         _accept_without_json(answer, convention)
         return None
@@ -179,7 +179,7 @@ class _Failure:
 
 def _json_object(body: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(body)
+        document = read_json(body)
     except (ValueError, RecursionError):
         return {}
     return document if isinstance(document, dict) else {}

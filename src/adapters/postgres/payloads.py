@@ -1,8 +1,9 @@
 """Payloads of firings, read from JSON when somebody looks into them."""
 
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
+
+from adapters.json_text import read_json
 
 
 class JsonPayload(Mapping[str, Any]):
@@ -19,7 +20,7 @@ class JsonPayload(Mapping[str, Any]):
 
     def _read(self) -> dict[str, Any]:
         if self._values is None:
-            self._values = json.loads(self._json.decode())
+            self._values = read_json(self._json)
             self._json = b""
         return self._values
 
@@ -37,4 +38,5 @@ class JsonPayload(Mapping[str, Any]):
 
     def get(self, key: str, default: Any = None) -> Any:
         """Return a value, as a dict does; the inherited way is several times as slow."""
-        return self._read().get(key, default)
+        values = self._values
+        return (self._read() if values is None else values).get(key, default)
