@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen, as Firing
 class DispatchRequest:
     """A graph execution to start. `credentials` are as stored: field name to credentials meta input."""
 

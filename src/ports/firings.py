@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any, Protocol
 
 
@@ -39,11 +40,12 @@ class NewFiring:
     dropped: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Firing:
     """One due time of one job, leased to whoever holds this record.
 
-    `attempts` counts the dispatches begun so far, `claimed_at` when it was recorded.
+    `attempts` counts the dispatches begun so far, `claimed_at` when it was recorded. Nobody changes it; it is not
+    frozen, since that makes it twice as long in the making, and a rush makes very many.
     """
 
     id: int
@@ -63,11 +65,16 @@ class Firing:
 
 
 def idempotency_key(job_id: str, scheduled_at: datetime) -> str:
-    """Return the key of a firing, whose due time is in UTC."""
-    return f"{job_id}:{scheduled_at.isoformat().replace('+00:00', 'Z')}"
+    """Return the key of a firing."""
+    return f"{job_id}:{_utc_text(scheduled_at)}"
 
 
-@dataclass(frozen=True, slots=True)
+@lru_cache
+def _utc_text(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+@dataclass(slots=True)  # not frozen, as Firing
 class Outcome:
     """What an attempt came to. For WAITING and HELD `attempt_at` says when to try again.
 

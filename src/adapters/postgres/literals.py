@@ -7,6 +7,10 @@ from uuid import UUID
 
 def array(values: Iterable[object]) -> str:
     """Return a literal such as `{1,NULL,"a"}`, to be passed as a parameter and cast to the array's type."""
+    values = list(values)
+    kinds = set(map(type, values))
+    if len(kinds) == 1:
+        return joined(map(_WRITERS[kinds.pop()], values))
     return joined([_WRITERS[type(value)](value) for value in values])
 
 
@@ -43,7 +47,7 @@ _WRITERS = _Writers(
         float: repr,
         str: _quoted,
         bytes: lambda value: '"\\\\x' + value.hex() + '"',
-        datetime: lambda value: f'"{value.isoformat()}"',
+        datetime: datetime.isoformat,
         UUID: str,
     }
 )

@@ -1,6 +1,6 @@
 """Which firing goes out next: a queue that is fair between users."""
 
-from collections import Counter, OrderedDict, deque
+from collections import OrderedDict, deque
 from collections.abc import Callable
 
 from ports.firings import Firing
@@ -11,14 +11,15 @@ class FairQueue:
 
     No user has more than `user_slots` of the `slots` at once, so that one user's slow receivers leave room for
     everybody else. Firings without a user (system tasks) count as one user under None.
+    `slots` may be changed; those that are taken stay so.
     """
 
     def __init__(self, *, slots: int, user_slots: int) -> None:
-        self._slots = slots
+        self.slots = slots
         self._user_slots = user_slots
         self._waiting: OrderedDict[str | None, deque[Firing]] = OrderedDict()
         self._full: OrderedDict[str | None, deque[Firing]] = OrderedDict()
-        self._busy: Counter[str | None] = Counter()
+        self._busy: dict[str | None, int] = {}
         self._in_flight = 0
         self._length = 0
 
@@ -34,7 +35,7 @@ class FairQueue:
     def push(self, firing: Firing) -> None:
         """Let `firing` wait its turn."""
         user = _user(firing)
-        queues = self._full if self._busy[user] >= self._user_slots else self._waiting
+        queues = self._full if self._busy.get(user, 0) >= self._user_slots else self._waiting
         queue = queues.get(user)
         if queue is None:
             queue = queues[user] = deque()
@@ -43,16 +44,16 @@ class FairQueue:
 
     def take(self) -> Firing | None:
         """Return the next firing that has a slot, which is then taken; None when there is none."""
-        if self._in_flight >= self._slots or not self._waiting:
+        if self._in_flight >= self.slots or not self._waiting:
             return None
         user, queue = next(iter(self._waiting.items()))
         firing = queue.popleft()
         self._length -= 1
         self._in_flight += 1
-        self._busy[user] += 1
+        busy = self._busy[user] = self._busy.get(user, 0) + 1
         if not queue:
             del self._waiting[user]
-        elif self._busy[user] >= self._user_slots:
+        elif busy >= self._user_slots:
             del self._waiting[user]
             self._full[user] = queue
         else:
@@ -63,10 +64,10 @@ class FairQueue:
         """Free the slot that `firing` took."""
         user = _user(firing)
         self._in_flight -= 1
-        self._busy[user] -= 1
-        if not self._busy[user]:
-            del self._busy[user]
-        if user in self._full and self._busy[user] < self._user_slots:
+        busy = self._busy.pop(user) - 1
+        if busy:
+            self._busy[user] = busy
+        if user in self._full and busy < self._user_slots:
             self._waiting[user] = self._full.pop(user)
 
     def drop(self, unwanted: Callable[[Firing], bool]) -> list[Firing]:
