@@ -126,6 +126,7 @@ class World:
     settings: FiringSettings = field(
         default_factory=lambda: FiringSettings(
             max_in_flight=4,
+            few_in_flight=2,
             most_unrecorded=2,
             lease_secs=5.0,
             poll_secs=5.0,
@@ -187,6 +188,7 @@ class World:
                 new_replica_id=lambda: f"{name}/{next(self._ids)}",
                 jitter=random.Random(self.random.random()),
                 alert=self._alert,
+                load=self.random.random,
             )
             task = self.loop.create_task(engine.run())
         finally:

@@ -11,12 +11,15 @@ from domain.firing.membership import Membership
 from domain.firing.recorder import Recorder
 from domain.firing.settings import FiringSettings
 from domain.firing.slots import FairQueue
+from domain.firing.throttle import Throttle
 from ports.clock import Clock
 from ports.errors import DispatchFailed, DispatchMisdirected
 from ports.firings import Firing, FiringState, Outcome
 from ports.jobs import JobKind
 
 logger = logging.getLogger(__name__)
+
+_LOOK_SECS = 0.005
 
 Handler = Callable[[Firing], Awaitable[str | None]]
 Handlers = Mapping[str, Handler]
@@ -34,8 +37,9 @@ class DispatchState:
 class Dispatching:
     """Runs handlers for submitted firings, under the membership's lease, and tells the recorder the outcomes.
 
-    `observe` sees every outcome as it comes. Graph executions share `max_in_flight` slots fairly between users;
-    system tasks have slots of their own.
+    `observe` sees every outcome as it comes, `on_attempted` gets how many firings are left after each attempt.
+    Graph executions share up to `max_in_flight` slots fairly between users; how many of them, a throttle says that
+    knows the `load` of this thread. System tasks have slots of their own.
     """
 
     def __init__(
@@ -49,6 +53,8 @@ class Dispatching:
         jitter: random.Random,
         alert: Callable[[str], Awaitable[None]],
         observe: Callable[[Firing, Outcome], None],
+        on_attempted: Callable[[int], None],
+        load: Callable[[], float],
     ) -> None:
         self._handlers = handlers
         self._recorder = recorder
@@ -58,7 +64,11 @@ class Dispatching:
         self._jitter = jitter
         self._alert = alert
         self._observe = observe
-        self._graphs = FairQueue(slots=settings.max_in_flight, user_slots=settings.user_slots)
+        self._on_attempted = on_attempted
+        self._left = 0
+        self._throttle = Throttle(few=settings.few_in_flight, most=settings.max_in_flight, load=load)
+        self._looking: asyncio.TimerHandle | None = None
+        self._graphs = FairQueue(slots=self._throttle.allowed, user_slots=settings.user_slots)
         self._tasks = FairQueue(slots=settings.system_slots, user_slots=settings.system_slots)
         self._running: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -76,6 +86,11 @@ class Dispatching:
         """How many firings wait for a slot."""
         return len(self._graphs) + len(self._tasks)
 
+    @property
+    def left(self) -> int:
+        """How many firings wait for a slot or are being attempted."""
+        return self._left
+
     def pace(self) -> float:
         """Return how many attempts a second were finished lately."""
         return self._pace.per_second()
@@ -84,12 +99,18 @@ class Dispatching:
         """Dispatch `firings` as slots become free."""
         for firing in firings:
             self._queue_of(firing).push(firing)
+        self._left += len(firings)
         self._start_more(self._graphs)
         self._start_more(self._tasks)
+        if self._looking is None and self._graphs:
+            self._throttle.reset()
+            self._look_again()
 
     def drop_waiting(self) -> list[Firing]:
         """Forget the firings that wait for a slot, and return them."""
-        return self._graphs.drop(_every) + self._tasks.drop(_every)
+        dropped = self._graphs.drop(_every) + self._tasks.drop(_every)
+        self._left -= len(dropped)
+        return dropped
 
     async def idle(self) -> None:
         """Return when no attempt is under way."""
@@ -107,6 +128,20 @@ class Dispatching:
     def _start_more(self, queue: FairQueue) -> None:
         while (firing := queue.take()) is not None:
             self._run(self._attempt_one_after_the_other(firing, queue))
+
+    def _look_again(self) -> None:
+        self._looking = asyncio.get_running_loop().call_later(_LOOK_SECS, self._look)
+
+    def _look(self) -> None:
+        """Have more attempts under way, or fewer, for as long as firings wait for a slot."""
+        self._looking = None
+        if self._graphs:
+            self._throttle.look()
+            self._look_again()
+        else:
+            self._throttle.reset()
+        self._graphs.slots = self._throttle.allowed
+        self._start_more(self._graphs)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -142,6 +177,8 @@ class Dispatching:
                 self._recorder.add(outcome, owner=owner)
         finally:
             queue.give_back(firing)
+            self._left -= 1
+            self._on_attempted(self._left)
 
     async def _may_be_made(self, owner: str) -> bool:
         """Return True once an attempt of `owner` can be made, False once it lost its lease.
@@ -212,6 +249,9 @@ def _every(firing: Firing) -> bool:
     return True
 
 
+_SHORTEST_MEASURED_SECS = 0.1
+
+
 class _Pace:
     """Finished attempts a second: reckoned when somebody asks, since a rush counts tens of thousands of them."""
 
@@ -224,8 +264,8 @@ class _Pace:
     def per_second(self) -> float:
         """Return the rate between two questions at least a second apart, or so far since, if that is more."""
         now = asyncio.get_running_loop().time()
-        since = self.finished - self._before
-        if now - self._since >= 1.0:
-            self._last = since / (now - self._since)
+        finished, secs = self.finished - self._before, now - self._since
+        if secs >= 1.0:
+            self._last = finished / secs
             self._since, self._before = now, self.finished
-        return max(self._last, float(since))
+        return max(self._last, finished / max(secs, _SHORTEST_MEASURED_SECS))

@@ -57,6 +57,7 @@ class FiringEngine:
 
     Everything it does is decided by transactions of the ports, so it may be killed at any point
     (design.md section 6). `jitter` makes retries of replicas differ; seeded, a simulation repeats exactly.
+    `load` returns the share of time that the event loop's thread was at work since it was asked before.
     """
 
     def __init__(
@@ -72,6 +73,7 @@ class FiringEngine:
         new_replica_id: Callable[[], str],
         jitter: random.Random,
         alert: Callable[[str], Awaitable[None]],
+        load: Callable[[], float],
         observe: Callable[[Firing, Outcome], None] = _unobserved,
     ) -> None:
         self._stores = stores
@@ -106,10 +108,13 @@ class FiringEngine:
             jitter=jitter,
             alert=alert,
             observe=observe,
+            on_attempted=self._on_attempted,
+            load=load,
         )
         self._held: dict[int, tuple[str, int]] = {}  # firing id to who holds it, for which attempt
         self._last_claimed = 0  # the highest firing id that a claim of this replica returned
         self._room = asyncio.Event()
+        self._left_at_room = -1  # with how many firings left there is room for a claim
         self._stopping = asyncio.Event()
         self._look_for_stranded = False
         self._look_for_retries = True
@@ -188,13 +193,14 @@ class FiringEngine:
             self._hold(stranded, owner)
             self._look_for_stranded = False
         window = self._window()
-        room = window - len(self._held)
-        if room < max(1, min(self._batch, window // _WORTHWHILE)):
-            await self._wait_for_room()
+        room = window - self.dispatching.left
+        worthwhile = max(1, min(self._batch, window // _WORTHWHILE))
+        if room < worthwhile:
+            await self._wait_for_room(window - worthwhile)
             return True
         limit = min(room, self._batch)
         taken = await self._pick_up(owner, limit)
-        rushing = self._batch == self._settings.full_batch
+        rushing = self._batch > self._settings.first_batch
         for store in self._stores:
             if rushing and self._loop_time() < self._ask_at.get(store.name, 0.0):
                 continue
@@ -209,7 +215,8 @@ class FiringEngine:
             if not rushing and claim.taken >= limit:
                 rushing = True
                 self._put_off_others()
-        self._batch = self._settings.full_batch if taken >= limit else self._settings.first_batch
+        settings = self._settings
+        self._batch = min(2 * self._batch, settings.full_batch) if taken >= limit else settings.first_batch
         if taken:
             self._fruitless_pause = _FIRST_FRUITLESS_SECS
         return taken > 0
@@ -261,7 +268,7 @@ class FiringEngine:
         return min(claimed, default=self._last_claimed + 1)
 
     def _window(self) -> int:
-        """How much may be held at once: what two seconds of dispatching at the current pace take off.
+        """How many firings may be left at once: what two seconds of dispatching at the current pace take off.
 
         More would only keep work from other replicas.
         """
@@ -269,10 +276,16 @@ class FiringEngine:
         pace = int(2 * self.dispatching.pace())
         return max(2 * settings.max_in_flight, min(pace, 4 * settings.full_batch))
 
-    async def _wait_for_room(self) -> None:
+    async def _wait_for_room(self, most_left: int) -> None:
         self._room.clear()
+        self._left_at_room = most_left
         with suppress(TimeoutError):
             await asyncio.wait_for(self._room.wait(), _SLICE_SECS)
+        self._left_at_room = -1
+
+    def _on_attempted(self, left: int) -> None:
+        if left <= self._left_at_room:
+            self._room.set()
 
     async def _sleep_until_due(self) -> None:
         """Sleep until the next due time, a wake-up, or the poll; the wall clock is looked at every second."""
@@ -311,7 +324,6 @@ class FiringEngine:
                 self._retry_at = outcome.attempt_at
             if outcome.gone is not None:
                 self._gone.suspect(outcome.gone)
-        self._room.set()
 
     def _on_lease_lost(self) -> None:
         self.dispatching.drop_waiting()

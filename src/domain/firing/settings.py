@@ -10,6 +10,7 @@ from ports.firings import Retention
 class FiringSettings:
     """The engine's limits (design.md section 6). Times in seconds unless they are timedeltas.
 
+    `max_in_flight` dispatches may be under way at once, `few_in_flight` as long as those keep the process busy.
     `user_share` is the share of `max_in_flight` that one user's firings may fill.
     `most_unrecorded` outcomes may wait for the database before the next firing does: a crash repeats those.
     `misfire_grace` None means that a firing is dispatched however late it is.
@@ -18,6 +19,7 @@ class FiringSettings:
     """
 
     max_in_flight: int = 100
+    few_in_flight: int = 25
     user_share: float = 0.5
     system_slots: int = 4
     most_unrecorded: int = 200
