@@ -1,17 +1,25 @@
 """How busy a thread is."""
 
 import time
+from collections.abc import Callable
 
 
 class ThreadLoad:
-    """The share of time that the calling thread was at work since its call before, from 0 to 1; 0 at first."""
+    """The share of time, from 0 to 1, that the calling thread was at work since its call before; 0 at first.
 
-    def __init__(self) -> None:
-        self._at = self._work = float("inf")
+    `now` and `work` are clocks in seconds: of the world, and of the thread's time on a processor.
+    """
+
+    def __init__(
+        self, *, now: Callable[[], float] = time.perf_counter, work: Callable[[], float] = time.thread_time
+    ) -> None:
+        self._now = now
+        self._work = work
+        self._before: tuple[float, float] | None = None
 
     def __call__(self) -> float:
         """Return the share."""
-        at, work = time.perf_counter(), time.thread_time()
-        passed, worked = at - self._at, work - self._work
-        self._at, self._work = at, work
-        return worked / passed if passed > 0 else 0.0
+        now, work = self._now(), self._work()
+        at, worked = self._before or (now, work)
+        self._before = now, work
+        return (work - worked) / (now - at) if now > at else 0.0

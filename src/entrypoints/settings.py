@@ -119,7 +119,7 @@ class Settings(BaseSettings):
     )
     scheduler_dispatch_timeout_secs: Seconds = Field(30, description="Until a receiver's answer is given up")
     scheduler_dispatch_deadline_secs: Seconds = Field(3600, description="Until retries end and a firing is dead")
-    scheduler_max_in_flight: Count = Field(100, description="Dispatches under way at once")
+    scheduler_max_in_flight: Count = Field(100, description="Dispatches under way at once, at the most")
     scheduler_user_share: float = Field(0.5, gt=0, le=1, description="Share of those that one user may fill")
     scheduler_system_slots: Count = Field(4, description="System tasks under way at once")
     scheduler_lease_secs: Annotated[float, Field(ge=1, le=_LONGEST_SECS)] = Field(

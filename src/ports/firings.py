@@ -66,12 +66,12 @@ class Firing:
 
 def idempotency_key(job_id: str, scheduled_at: datetime) -> str:
     """Return the key of a firing."""
-    return f"{job_id}:{_utc_text(scheduled_at)}"
+    return f"{job_id}:{_text(scheduled_at.astimezone(UTC))}"
 
 
-@lru_cache
-def _utc_text(time: datetime) -> str:
-    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+@lru_cache  # in a rush many firings have the same due time; in UTC, since others compare without their fold
+def _text(utc: datetime) -> str:
+    return utc.isoformat().replace("+00:00", "Z")
 
 
 @dataclass(slots=True)  # not frozen, as Firing

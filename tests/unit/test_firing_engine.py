@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
+
 from adapters.memory.dispatch import MemoryExecutionDispatch
 from adapters.memory.firings import MemoryFiringLedger
 from adapters.memory.jobs import MemoryJobStore
@@ -40,6 +42,7 @@ class House:
         self.alerts: list[str] = []
         self.delay_secs = 0.0
         self.load = 0.0
+        self.most_in_flight = 0
         self._handle = graph_handler(self.dispatch)
         self.alert_error: Exception | None = None
         self.engine = self.new_engine(settings or FiringSettings())
@@ -61,6 +64,7 @@ class House:
         )
 
     async def _dispatch(self, firing: Firing) -> str | None:
+        self.most_in_flight = max(self.most_in_flight, self.engine.dispatching.in_flight)
         await asyncio.sleep(self.delay_secs)
         return await self._handle(firing)
 
@@ -84,11 +88,15 @@ class House:
         await self.store.put(job)
         return job
 
-    async def rush_with_stuck_recording(self, count: int) -> asyncio.Event:
-        """Let `count` schedules be due, and no outcome be recorded until the event that is returned is set."""
-        job = await self.add(DateTrigger(run_at=START), due=START)
+    async def rush(self, count: int, *, due: datetime = START) -> None:
+        """Store `count` schedules that are due at one moment, once."""
+        job = await self.add(DateTrigger(run_at=due), due=due)
         for number in range(1, count):
             await self.store.put(replace(job, id=f"{number}"))
+
+    async def rush_with_stuck_recording(self, count: int) -> asyncio.Event:
+        """Let `count` schedules be due, and no outcome be recorded until the event that is returned is set."""
+        await self.rush(count)
         released = asyncio.Event()
         settle = self.ledger.settle
 
@@ -435,14 +443,95 @@ def test_what_waits_for_the_recording_is_not_sent_once_the_lease_is_lost(simulat
     simulated(scenario)
 
 
+def test_a_rush_is_claimed_in_batches_that_double(simulated: Simulated) -> None:
+    """The first is small, so that the first firings are early; many small ones would cost more."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.rush(5000)
+        house.delay_secs = 0.001
+        limits: list[int] = []
+        claim_due = house.store.claim_due
+
+        async def noting(*, limit: int, **kwargs: Any) -> Any:
+            limits.append(limit)
+            await asyncio.sleep(0.01)
+            return await claim_due(limit=limit, **kwargs)
+
+        house.store.claim_due = noting  # type: ignore[method-assign]
+        await house.run(5)
+        assert len(house.fired()) == 5000
+        assert limits[0] == 100
+        assert all(limit <= 100 * 2**claims for claims, limit in enumerate(limits))
+        assert 750 in limits[:6]
+
+    simulated(scenario)
+
+
+def test_no_more_is_claimed_than_two_rounds_of_slow_receivers(simulated: Simulated) -> None:
+    """The rest is for other replicas. As soon as some are done, as many more are claimed."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=5, user_share=1))
+        await house.rush(100)
+        house.delay_secs = 3.0
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(2.9)
+        assert house.engine.dispatching.left == house.engine.state.claimed == 10
+        await asyncio.sleep(0.2)
+        assert house.engine.dispatching.left == 10
+        assert house.engine.state.claimed == 15
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
+def test_what_waits_to_be_recorded_takes_no_room(simulated: Simulated) -> None:
+    """It is done: other replicas would find no work in it."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=5, user_share=1))
+        recording = await house.rush_with_stuck_recording(100)
+        house.delay_secs = 3.0
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(3.1)
+        assert house.engine.dispatching.left == 10
+        assert house.engine.held == 15
+        recording.set()
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
+@pytest.mark.parametrize(("load", "most"), [(1.0, 25), (0.8, 25), (0.0, 100)])
+def test_few_are_attempted_at_once_while_the_process_is_busy(simulated: Simulated, load: float, most: int) -> None:
+    """More would finish no sooner. One that waits for its receivers attempts as many as it may."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(user_share=1))
+        house.load = load
+        house.delay_secs = 0.05
+        task = loop.create_task(house.engine.run())
+        for rushes in (1, 2):  # the second begins as the first
+            await house.rush(300, due=house.clock.now() + MINUTE)
+            house.most_in_flight = 0
+            await asyncio.sleep(90)
+            assert len(house.fired()) == 300 * rushes
+            assert house.most_in_flight == most
+        house.engine.stop()
+        await task
+
+    simulated(scenario)
+
+
 def test_when_one_stores_rush_begins_the_others_are_left_alone_for_a_moment(simulated: Simulated) -> None:
     """They had nothing for long, and the slots need work; but they are asked again while the rush goes on."""
 
     async def scenario(loop: SimulatedLoop) -> None:
         house = House(loop)
-        job = await house.add(DateTrigger(run_at=START + MINUTE), due=START + MINUTE)
-        for number in range(3000):
-            await house.store.put(replace(job, id=f"{number}"))
+        await house.rush(3001, due=START + MINUTE)
         quiet = MemoryJobStore(StoreName.WEEKLY_NOTIFICATIONS, ledger=house.ledger, woken=house.wakeups.wake)
         engine = house.engine = house.new_engine(FiringSettings(), quiet)
         house.delay_secs = 0.05
