@@ -45,11 +45,6 @@ class _Pool:
     failures: int = 0
     retired: bool = False
 
-    async def leave(self) -> None:
-        self.users -= 1
-        if self.retired and not self.users:
-            await self.session.close()
-
 
 class HttpSession:
     """POSTs to one receiver, following no redirect, keeping no cookie.
@@ -87,7 +82,9 @@ class HttpSession:
             pool.failures = 0
             return answer
         finally:
-            await pool.leave()
+            pool.users -= 1
+            if pool.retired and not pool.users:
+                await pool.session.close()
 
     async def aclose(self) -> None:
         """Close every connection. Later calls fail as transient."""
