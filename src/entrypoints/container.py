@@ -31,7 +31,6 @@ from adapters.postgres.wakeups import PostgresWakeUps
 from adapters.record_dispatch import RecordingExecutionDispatch
 from adapters.storage.gcs import GcsExpiringFiles
 from adapters.storage.local import LocalExpiringFiles
-from adapters.thread_load import ThreadLoad
 from domain.firing.engine import FiringEngine
 from domain.firing.handlers import graph_handler, task_handler
 from domain.firing.settings import FiringSettings
@@ -187,7 +186,6 @@ def _engine(
         new_replica_id=_new_replica_id,
         jitter=random.Random(),  # noqa: S311  spreads retries, keeps no secret
         alert=notifications.discord_system_alert,
-        load=ThreadLoad(),
         observe=observe,
     )
     metrics.watch_engine(engine)

@@ -13,3 +13,8 @@ def test_ten_replicas_share_evenly_and_wake_cheaply() -> None:
     assert report.idle_calls_per_replica_minute < 60
     assert report.repeats_after_kills <= 5 * 100
     assert report.secs_after_kills < 15 + 5
+
+
+def test_three_replicas_share_a_rush_evenly() -> None:
+    """None takes much more than it can do soon, however fast its first attempts finished."""
+    assert run(3).fairness > 0.95

@@ -188,7 +188,6 @@ class World:
                 new_replica_id=lambda: f"{name}/{next(self._ids)}",
                 jitter=random.Random(self.random.random()),
                 alert=self._alert,
-                load=self.random.random,
             )
             task = self.loop.create_task(engine.run())
         finally:

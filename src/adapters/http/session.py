@@ -150,11 +150,13 @@ def authority(url: URL) -> str:
 def _whole(response: aiohttp.ClientResponse) -> tuple[bytes, bool] | None:
     """Return the body, and whether it was cut off, of an answer that came in one piece, as most do; else None.
 
-    Its connection is back in the pool already.
+    Its connection is in the pool again, unless it has something else on its way.
     """
     if not response.content.is_eof():
         return None
     content = response.content.read_nowait()
+    if response.connection is not None:
+        response.release()
     return content[:LONGEST_ANSWER], len(content) > LONGEST_ANSWER
 
 

@@ -19,7 +19,10 @@ from ports.jobs import JobKind
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECS = 0.005
+_LOOK_SECS = 0.003  # in which a process that does nothing else finishes more than `few_in_flight` quick attempts
+_FIRST_LOOK_SECS = 0.012  # connections are opened first
+_PACE_OVER_SECS = 1.0
+_SHORTEST_PACE_SECS = 0.5  # what finished in less says little: a replica would take too much of a short rush
 
 Handler = Callable[[Firing], Awaitable[str | None]]
 Handlers = Mapping[str, Handler]
@@ -37,9 +40,9 @@ class DispatchState:
 class Dispatching:
     """Runs handlers for submitted firings, under the membership's lease, and tells the recorder the outcomes.
 
-    `observe` sees every outcome as it comes, `on_attempted` gets how many firings are left after each attempt.
-    Graph executions share up to `max_in_flight` slots fairly between users; how many of them, a throttle says that
-    knows the `load` of this thread. System tasks have slots of their own.
+    `observe` sees every outcome as it comes, `on_attempted` is called after each attempt. Graph executions share
+    slots fairly between users, from `few_in_flight` to `max_in_flight` by how fast they finish. System tasks have
+    slots of their own.
     """
 
     def __init__(
@@ -53,8 +56,7 @@ class Dispatching:
         jitter: random.Random,
         alert: Callable[[str], Awaitable[None]],
         observe: Callable[[Firing, Outcome], None],
-        on_attempted: Callable[[int], None],
-        load: Callable[[], float],
+        on_attempted: Callable[[], None],
     ) -> None:
         self._handlers = handlers
         self._recorder = recorder
@@ -65,9 +67,9 @@ class Dispatching:
         self._alert = alert
         self._observe = observe
         self._on_attempted = on_attempted
-        self._left = 0
-        self._throttle = Throttle(few=settings.few_in_flight, most=settings.max_in_flight, load=load)
+        self._throttle = Throttle(few=settings.few_in_flight, most=settings.max_in_flight)
         self._looking: asyncio.TimerHandle | None = None
+        self._finished_before = 0  # attempts, at the last look
         self._graphs = FairQueue(slots=self._throttle.allowed, user_slots=settings.user_slots)
         self._tasks = FairQueue(slots=settings.system_slots, user_slots=settings.system_slots)
         self._running: set[asyncio.Task[None]] = set()
@@ -89,7 +91,7 @@ class Dispatching:
     @property
     def left(self) -> int:
         """How many firings wait for a slot or are being attempted."""
-        return self._left
+        return self._graphs.left + self._tasks.left
 
     def pace(self) -> float:
         """Return how many attempts a second were finished lately."""
@@ -99,18 +101,14 @@ class Dispatching:
         """Dispatch `firings` as slots become free."""
         for firing in firings:
             self._queue_of(firing).push(firing)
-        self._left += len(firings)
         self._start_more(self._graphs)
         self._start_more(self._tasks)
         if self._looking is None and self._graphs:
-            self._throttle.reset()
-            self._look_again()
+            self._look_in(_FIRST_LOOK_SECS)
 
     def drop_waiting(self) -> list[Firing]:
         """Forget the firings that wait for a slot, and return them."""
-        dropped = self._graphs.drop(_every) + self._tasks.drop(_every)
-        self._left -= len(dropped)
-        return dropped
+        return self._graphs.drop(_every) + self._tasks.drop(_every)
 
     async def idle(self) -> None:
         """Return when no attempt is under way."""
@@ -125,19 +123,25 @@ class Dispatching:
     def _queue_of(self, firing: Firing) -> FairQueue:
         return self._graphs if firing.kind == JobKind.EXECUTE_GRAPH else self._tasks
 
-    def _start_more(self, queue: FairQueue) -> None:
-        while (firing := queue.take()) is not None:
-            self._run(self._attempt_one_after_the_other(firing, queue))
+    def close(self) -> None:
+        """Begin no more attempts by itself."""
+        if self._looking is not None:
+            self._looking.cancel()
 
-    def _look_again(self) -> None:
-        self._looking = asyncio.get_running_loop().call_later(_LOOK_SECS, self._look)
+    def _start_more(self, queue: FairQueue) -> None:
+        while (taken := queue.take()) is not None:
+            self._run(self._attempt_one_after_the_other(*taken, queue))
+
+    def _look_in(self, secs: float) -> None:
+        self._finished_before = self._pace.finished
+        self._looking = asyncio.get_running_loop().call_later(secs, self._look)
 
     def _look(self) -> None:
         """Have more attempts under way, or fewer, for as long as firings wait for a slot."""
         self._looking = None
         if self._graphs:
-            self._throttle.look()
-            self._look_again()
+            self._throttle.look(self._pace.finished - self._finished_before)
+            self._look_in(_LOOK_SECS)
         else:
             self._throttle.reset()
         self._graphs.slots = self._throttle.allowed
@@ -156,29 +160,30 @@ class Dispatching:
         if not task.cancelled() and (error := task.exception()) is not None:
             logger.critical("an attempt broke the engine's own rules", exc_info=error)
 
-    async def _attempt_one_after_the_other(self, firing: Firing | None, queue: FairQueue) -> None:
+    async def _attempt_one_after_the_other(self, firing: Firing, user: str | None, queue: FairQueue) -> None:
         """Make the attempt, and then, in the same task, those that take over its slot."""
-        while firing is not None:
+        while True:
             try:
-                await self._attempt(firing, queue)
+                await self._attempt(firing)
             except Exception as error:
                 # Its firing stays leased. What waits for the slot does not wait for a claim, which may need room.
                 logger.critical("an attempt broke the engine's own rules", exc_info=error)
+            finally:
+                queue.give_back(user)
+                self._on_attempted()
             await asyncio.sleep(0)  # a receiver in this process may return without having waited for anything
-            firing = queue.take()
+            taken = queue.take()
+            if taken is None:
+                return
+            firing, user = taken
 
-    async def _attempt(self, firing: Firing, queue: FairQueue) -> None:
+    async def _attempt(self, firing: Firing) -> None:
         owner = self._membership.replica
-        try:
-            unhindered = self._membership.holds() and not self._recorder.full
-            if owner is not None and (unhindered or await self._may_be_made(owner)):
-                outcome = await self._outcome(firing)
-                self._note(firing, outcome)
-                self._recorder.add(outcome, owner=owner)
-        finally:
-            queue.give_back(firing)
-            self._left -= 1
-            self._on_attempted(self._left)
+        unhindered = self._membership.holds() and not self._recorder.full
+        if owner is not None and (unhindered or await self._may_be_made(owner)):
+            outcome = await self._outcome(firing)
+            self._note(firing, outcome)
+            self._recorder.add(outcome, owner=owner)
 
     async def _may_be_made(self, owner: str) -> bool:
         """Return True once an attempt of `owner` can be made, False once it lost its lease.
@@ -249,23 +254,23 @@ def _every(firing: Firing) -> bool:
     return True
 
 
-_SHORTEST_MEASURED_SECS = 0.1
-
-
 class _Pace:
-    """Finished attempts a second: reckoned when somebody asks, since a rush counts tens of thousands of them."""
+    """Finished attempts a second: reckoned when somebody asks, since a rush counts tens of thousands of them.
+
+    Counted over the last one to two seconds, since many may finish at one moment; or, where nobody asked for that
+    long, as before a rush, from then on.
+    """
 
     def __init__(self) -> None:
         self.finished = 0
-        self._since = float("-inf")
-        self._before = 0
-        self._last = 0.0
+        self._older = self._newer = (float("-inf"), 0)
 
     def per_second(self) -> float:
-        """Return the rate between two questions at least a second apart, or so far since, if that is more."""
+        """Return the pace."""
         now = asyncio.get_running_loop().time()
-        finished, secs = self.finished - self._before, now - self._since
-        if secs >= 1.0:
-            self._last = finished / secs
-            self._since, self._before = now, self.finished
-        return max(self._last, finished / max(secs, _SHORTEST_MEASURED_SECS))
+        since_newer = now - self._newer[0]
+        if since_newer >= _PACE_OVER_SECS:
+            latest = (now, self.finished)
+            self._older, self._newer = (latest if since_newer >= 2 * _PACE_OVER_SECS else self._newer), latest
+        since, before = self._older
+        return (self.finished - before) / max(now - since, _SHORTEST_PACE_SECS)

@@ -28,7 +28,7 @@ _RESOLUTION_SECS = 1e-6  # less than this can't be slept
 _FIRST_BACKOFF_SECS = 0.1
 _LONGEST_BACKOFF_SECS = 2.0
 _FIRST_FRUITLESS_SECS = 0.002
-_WORTHWHILE = 8  # a claim waits for room for this part of what may be held: many small ones cost more
+_WORTHWHILE = 8  # a claim waits for room for this part of what may be left: many small ones cost more
 _QUIET_SECS = 0.2  # in a rush of one store, how long those that had nothing due are left alone
 _PRUNE_EVERY_SECS = 60.0
 _PRUNE_BATCH = 2000
@@ -57,7 +57,6 @@ class FiringEngine:
 
     Everything it does is decided by transactions of the ports, so it may be killed at any point
     (design.md section 6). `jitter` makes retries of replicas differ; seeded, a simulation repeats exactly.
-    `load` returns the share of time that the event loop's thread was at work since it was asked before.
     """
 
     def __init__(
@@ -73,7 +72,6 @@ class FiringEngine:
         new_replica_id: Callable[[], str],
         jitter: random.Random,
         alert: Callable[[str], Awaitable[None]],
-        load: Callable[[], float],
         observe: Callable[[Firing, Outcome], None] = _unobserved,
     ) -> None:
         self._stores = stores
@@ -109,12 +107,11 @@ class FiringEngine:
             alert=alert,
             observe=observe,
             on_attempted=self._on_attempted,
-            load=load,
         )
         self._held: dict[int, tuple[str, int]] = {}  # firing id to who holds it, for which attempt
         self._last_claimed = 0  # the highest firing id that a claim of this replica returned
         self._room = asyncio.Event()
-        self._left_at_room = -1  # with how many firings left there is room for a claim
+        self._left_at_room: int | None = None  # with how many firings left there is room for the claim that waits
         self._stopping = asyncio.Event()
         self._look_for_stranded = False
         self._look_for_retries = True
@@ -136,6 +133,7 @@ class FiringEngine:
             await self._claim_until_stopped()
             await self._drain()
         finally:
+            self.dispatching.close()
             for keeper in keepers:
                 keeper.cancel()
             await asyncio.gather(*keepers, return_exceptions=True)
@@ -268,23 +266,24 @@ class FiringEngine:
         return min(claimed, default=self._last_claimed + 1)
 
     def _window(self) -> int:
-        """How many firings may be left at once: what two seconds of dispatching at the current pace take off.
+        """How many firings may be left at once: what a second of dispatching at the current pace takes off.
 
         More would only keep work from other replicas.
         """
         settings = self._settings
-        pace = int(2 * self.dispatching.pace())
-        return max(2 * settings.max_in_flight, min(pace, 4 * settings.full_batch))
+        return max(2 * settings.max_in_flight, min(int(self.dispatching.pace()), 4 * settings.full_batch))
 
     async def _wait_for_room(self, most_left: int) -> None:
         self._room.clear()
+        if self._stopping.is_set():
+            return
         self._left_at_room = most_left
         with suppress(TimeoutError):
             await asyncio.wait_for(self._room.wait(), _SLICE_SECS)
-        self._left_at_room = -1
+        self._left_at_room = None
 
-    def _on_attempted(self, left: int) -> None:
-        if left <= self._left_at_room:
+    def _on_attempted(self) -> None:
+        if self._left_at_room is not None and self.dispatching.left <= self._left_at_room:
             self._room.set()
 
     async def _sleep_until_due(self) -> None:

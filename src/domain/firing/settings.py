@@ -10,7 +10,7 @@ from ports.firings import Retention
 class FiringSettings:
     """The engine's limits (design.md section 6). Times in seconds unless they are timedeltas.
 
-    `max_in_flight` dispatches may be under way at once, `few_in_flight` as long as those keep the process busy.
+    `max_in_flight` dispatches may be under way at once; it begins with `few_in_flight`, enough for quick receivers.
     `user_share` is the share of `max_in_flight` that one user's firings may fill.
     `most_unrecorded` outcomes may wait for the database before the next firing does: a crash repeats those.
     `misfire_grace` None means that a firing is dispatched however late it is.

@@ -28,6 +28,11 @@ class FairQueue:
         return self._length
 
     @property
+    def left(self) -> int:
+        """How many wait or have a slot."""
+        return self._length + self._in_flight
+
+    @property
     def in_flight(self) -> int:
         """How many slots are taken."""
         return self._in_flight
@@ -42,8 +47,8 @@ class FairQueue:
         queue.append(firing)
         self._length += 1
 
-    def take(self) -> Firing | None:
-        """Return the next firing that has a slot, which is then taken; None when there is none."""
+    def take(self) -> tuple[Firing, str | None] | None:
+        """Return the next firing that has a slot, which is then taken, and its user; None when there is none."""
         if self._in_flight >= self.slots or not self._waiting:
             return None
         user, queue = next(iter(self._waiting.items()))
@@ -58,11 +63,10 @@ class FairQueue:
             self._full[user] = queue
         else:
             self._waiting.move_to_end(user)
-        return firing
+        return firing, user
 
-    def give_back(self, firing: Firing) -> None:
-        """Free the slot that `firing` took."""
-        user = _user(firing)
+    def give_back(self, user: str | None) -> None:
+        """Free a slot that `user` took."""
         self._in_flight -= 1
         busy = self._busy.pop(user) - 1
         if busy:

@@ -1,35 +1,23 @@
-"""How many attempts may be under way at once: few, as long as those keep this process busy."""
-
-from collections.abc import Callable
-
-_IDLE = 0.7
-_BUSY = 0.9
+"""How many attempts may be under way at once: few, as long as those finish fast."""
 
 
 class Throttle:
-    """Opens from `few` attempts towards `most` while the process waits for receivers, and closes when it works.
+    """Allows `few` attempts at once, and more, up to `most`, as long as fewer than that finish between two looks.
 
-    Once the event loop has no time left, more attempts finish no sooner, and what each needs pushes what the others
-    need out of the processor's caches: with a hundred connections instead of 25 a call takes up to a third longer.
-    A rush also opens only as many connections as it needs.
-    `load` returns the share of time that the event loop's thread was at work since it was asked before.
+    Fast receivers keep this process busy however few it calls at once. More attempts finish no sooner then, and
+    what each needs pushes what the others need out of the processor's caches: with a hundred connections instead
+    of 25 a call takes up to a third longer. Of slow receivers, or with some that hang, many have to be called.
     """
 
-    def __init__(self, *, few: int, most: int, load: Callable[[], float]) -> None:
+    def __init__(self, *, few: int, most: int) -> None:
         self._few = min(few, most)
         self._most = most
-        self._load = load
         self.allowed = self._few
 
     def reset(self) -> None:
-        """Begin anew, from now on."""
+        """Begin anew with the few."""
         self.allowed = self._few
-        self._load()
 
-    def look(self) -> None:
-        """Open or close by one step, for how busy the process was since the last look or `reset`."""
-        load = self._load()
-        if load < _IDLE:
-            self.allowed = min(self._most, self.allowed + self._few)
-        elif load > _BUSY:
-            self.allowed = max(self._few, self.allowed - self._few)
+    def look(self, finished: int) -> None:
+        """Allow as many more, or fewer, as the number that `finished` since the last look differs from the few."""
+        self.allowed = max(self._few, min(self._most, self.allowed + self._few - finished))
