@@ -46,8 +46,8 @@ class Report:
 
     @property
     def fairness(self) -> float:
-        """Return Jain's index: 1 when all did the same, 1/n when one did everything."""
-        return sum(self.shares) ** 2 / (len(self.shares) * sum(share * share for share in self.shares))
+        """Return how even the shares are."""
+        return fairness(self.shares)
 
     def __str__(self) -> str:
         shares = f"{self.shares[0]}-{statistics.median(self.shares):.0f}-{self.shares[-1]}"
@@ -58,6 +58,22 @@ class Report:
             f" | idle: {self.idle_calls_per_replica_minute:.0f} calls a replica and minute"
             f" | half killed in mid-rush: {self.repeats_after_kills} repeats, done in {self.secs_after_kills:.1f} s"
         )
+
+
+def fairness(shares: Sequence[int]) -> float:
+    """Return Jain's index: 1 when all did the same, 1/n when one did everything."""
+    return sum(shares) ** 2 / (len(shares) * sum(share * share for share in shares))
+
+
+def shares_of_quick_rush(replicas: int, *, seed: int = 1) -> Sequence[int]:
+    """Return how many of a rush each replica dispatched, to receivers that answer within some milliseconds."""
+
+    async def quick_rush(world: World) -> Sequence[int]:
+        world.answers_within = 0.006
+        shares, _, _ = await _rush(world)
+        return shares
+
+    return _in_world(seed, replicas, quick_rush)
 
 
 def run(replicas: int, *, seed: int = 1) -> Report:

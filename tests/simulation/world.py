@@ -118,7 +118,8 @@ class Replica:
 class World:
     """Everything that the replicas of one history share.
 
-    `calls` counts the calls of ports by replica and method, `received` the dispatches by replica.
+    `calls` counts the calls of ports by replica and method, `received` the dispatches by replica. `answers_within`
+    are seconds, more or less.
     """
 
     loop: SimulatedLoop
@@ -139,6 +140,7 @@ class World:
     delivered: Counter[str] = field(default_factory=Counter)
     excused: Counter[str] = field(default_factory=Counter)
     lost_answers: int = 0
+    answers_within: float = 0.3
     calls: Counter[tuple[str, str]] = field(default_factory=Counter)
     received: Counter[str] = field(default_factory=Counter)
 
@@ -217,14 +219,14 @@ class World:
         key = firing.idempotency_key
         weather = self.weather
         await gate.wait()
-        await asyncio.sleep(self.random.uniform(0.001, 0.3))
+        await asyncio.sleep(self.random.uniform(0.001, self.answers_within))
         self._fail_before_delivery(weather)
         self.delivered[key] += 1
         self.received[REPLICA.get() or ""] += 1
         if self.random.random() < weather.ambiguous:
             self.excused[key] += 1
             raise DispatchTransient("no answer", code="timeout", ambiguous=True)
-        await asyncio.sleep(self.random.uniform(0.001, 0.05))
+        await asyncio.sleep(self.random.uniform(0.001, self.answers_within / 6))
         return key
 
     def _fail_before_delivery(self, weather: Weather) -> None:
