@@ -467,6 +467,26 @@ def test_a_rush_is_claimed_in_batches_that_double(simulated: Simulated) -> None:
     simulated(scenario)
 
 
+def test_slow_claims_grow_with_what_is_done(simulated: Simulated) -> None:
+    """Else a slow database would be asked for two rounds of attempts at a time."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.rush(5000)
+        house.delay_secs = 0.002
+        claim_due = house.store.claim_due
+
+        async def slowly(**kwargs: Any) -> Any:
+            await asyncio.sleep(0.5)
+            return await claim_due(**kwargs)
+
+        house.store.claim_due = slowly  # type: ignore[method-assign]
+        await house.run(8)
+        assert len(house.fired()) == 5000
+
+    simulated(scenario)
+
+
 def test_no_more_is_claimed_than_two_rounds_of_slow_receivers(simulated: Simulated) -> None:
     """The rest is for other replicas. As soon as some are done, as many more are claimed."""
 
@@ -546,6 +566,26 @@ def test_attempts_that_hang_leave_others_their_slots(simulated: Simulated) -> No
             await house.store.put(replace(job, id=f"q{number}"))
         await house.until(START + MINUTE + timedelta(seconds=1))
         assert len(house.fired()) == 500
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    simulated(scenario)
+
+
+def test_a_lone_firing_beside_hanging_ones_begins_at_once(simulated: Simulated) -> None:
+    """It does not wait until they were seen to hang."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop)
+        await house.rush(50)
+        house.delay_secs = 1000
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(1)
+        assert house.engine.dispatching.in_flight == 50
+        house.delay_secs = 0
+        await house.add(DateTrigger(run_at=START + MINUTE), due=START + MINUTE, user_id="other")
+        await house.until(START + MINUTE + timedelta(milliseconds=1))
+        assert house.fired() == [START + MINUTE]
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
 

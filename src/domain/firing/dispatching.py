@@ -21,8 +21,6 @@ logger = logging.getLogger(__name__)
 
 _LOOK_SECS = 0.003  # in which a process that does nothing else finishes more than `few_in_flight` quick attempts
 _FIRST_LOOK_SECS = 0.012  # connections are opened first
-_PACE_OVER_SECS = 1.0
-_SHORTEST_PACE_SECS = 0.5  # what finished in less says little: a replica would take too much of a short rush
 
 Handler = Callable[[Firing], Awaitable[str | None]]
 Handlers = Mapping[str, Handler]
@@ -70,7 +68,7 @@ class Dispatching:
         self._throttle = Throttle(few=settings.few_in_flight, most=settings.max_in_flight)
         self._looking: asyncio.TimerHandle | None = None
         self._finished_before = 0  # attempts, at the last look
-        self._graphs = FairQueue(slots=self._throttle.allowed, user_slots=settings.user_slots)
+        self._graphs = FairQueue(slots=settings.few_in_flight, user_slots=settings.user_slots)
         self._tasks = FairQueue(slots=settings.system_slots, user_slots=settings.system_slots)
         self._running: set[asyncio.Task[None]] = set()
         self._idle = asyncio.Event()
@@ -101,6 +99,8 @@ class Dispatching:
         """Dispatch `firings` as slots become free."""
         for firing in firings:
             self._queue_of(firing).push(firing)
+        if self._looking is None:
+            self._graphs.slots = self._throttle.begin(self._graphs.in_flight)
         self._start_more(self._graphs)
         self._start_more(self._tasks)
         if self._looking is None and self._graphs:
@@ -124,7 +124,8 @@ class Dispatching:
         return self._graphs if firing.kind == JobKind.EXECUTE_GRAPH else self._tasks
 
     def close(self) -> None:
-        """Begin no more attempts by itself."""
+        """Forget what waits, and look no more for what may begin."""
+        self.drop_waiting()
         if self._looking is not None:
             self._looking.cancel()
 
@@ -140,12 +141,9 @@ class Dispatching:
         """Have more attempts under way, or fewer, for as long as firings wait for a slot."""
         self._looking = None
         if self._graphs:
-            self._throttle.look(self._pace.finished - self._finished_before)
+            self._graphs.slots = self._throttle.look(self._pace.finished - self._finished_before)
             self._look_in(_LOOK_SECS)
-        else:
-            self._throttle.reset()
-        self._graphs.slots = self._throttle.allowed
-        self._start_more(self._graphs)
+            self._start_more(self._graphs)
 
     def _run(self, work: Coroutine[None, None, None]) -> None:
         task = asyncio.create_task(work)
@@ -255,22 +253,19 @@ def _every(firing: Firing) -> bool:
 
 
 class _Pace:
-    """Finished attempts a second: reckoned when somebody asks, since a rush counts tens of thousands of them.
-
-    Counted over the last one to two seconds, since many may finish at one moment; or, where nobody asked for that
-    long, as before a rush, from then on.
-    """
+    """Finished attempts a second: reckoned when somebody asks, since a rush counts tens of thousands of them."""
 
     def __init__(self) -> None:
         self.finished = 0
-        self._older = self._newer = (float("-inf"), 0)
+        self._since = float("-inf")
+        self._before = 0
+        self._last = 0.0
 
     def per_second(self) -> float:
-        """Return the pace."""
+        """Return the rate between two questions at least a second apart, or so far since, if that is more."""
         now = asyncio.get_running_loop().time()
-        since_newer = now - self._newer[0]
-        if since_newer >= _PACE_OVER_SECS:
-            latest = (now, self.finished)
-            self._older, self._newer = (latest if since_newer >= 2 * _PACE_OVER_SECS else self._newer), latest
-        since, before = self._older
-        return (self.finished - before) / max(now - since, _SHORTEST_PACE_SECS)
+        since = self.finished - self._before
+        if now - self._since >= 1.0:
+            self._last = since / (now - self._since)
+            self._since, self._before = now, self.finished
+        return max(self._last, float(since))

@@ -266,12 +266,13 @@ class FiringEngine:
         return min(claimed, default=self._last_claimed + 1)
 
     def _window(self) -> int:
-        """How many firings may be left at once: what a second of dispatching at the current pace takes off.
+        """How many firings may be left at once: what two seconds of dispatching at the current pace take off.
 
         More would only keep work from other replicas.
         """
         settings = self._settings
-        return max(2 * settings.max_in_flight, min(int(self.dispatching.pace()), 4 * settings.full_batch))
+        pace = int(2 * self.dispatching.pace())
+        return max(2 * settings.max_in_flight, min(pace, 4 * settings.full_batch))
 
     async def _wait_for_room(self, most_left: int) -> None:
         self._room.clear()
