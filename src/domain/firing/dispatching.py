@@ -19,7 +19,7 @@ from ports.jobs import JobKind
 
 logger = logging.getLogger(__name__)
 
-_LOOK_SECS = 0.003  # in which a process that does nothing else finishes more than `few_in_flight` quick attempts
+_LOOK_SECS = 0.004  # in which a busy process finishes more than `few_in_flight` quick attempts
 _FIRST_LOOK_SECS = 0.012  # connections are opened first
 
 Handler = Callable[[Firing], Awaitable[str | None]]
