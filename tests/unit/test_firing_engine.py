@@ -592,6 +592,24 @@ def test_a_lone_firing_beside_hanging_ones_begins_at_once(simulated: Simulated) 
     simulated(scenario)
 
 
+def test_a_run_that_was_broken_off_begins_nothing_more(simulated: Simulated) -> None:
+    """Nobody renews its lease or records what it does."""
+
+    async def scenario(loop: SimulatedLoop) -> None:
+        house = House(loop, FiringSettings(max_in_flight=5, user_share=1))
+        await house.rush(10)
+        house.delay_secs = 3.0
+        task = loop.create_task(house.engine.run())
+        await asyncio.sleep(1)
+        assert house.engine.dispatching.waiting == 5
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(30)
+        assert len(house.fired()) == 5
+
+    simulated(scenario)
+
+
 def test_when_one_stores_rush_begins_the_others_are_left_alone_for_a_moment(simulated: Simulated) -> None:
     """They had nothing for long, and the slots need work; but they are asked again while the rush goes on."""
 
