@@ -120,14 +120,14 @@ class Dispatching:
             task.cancel()
         await asyncio.gather(*self._running, return_exceptions=True)
 
-    def _queue_of(self, firing: Firing) -> FairQueue:
-        return self._graphs if firing.kind == JobKind.EXECUTE_GRAPH else self._tasks
-
     def close(self) -> None:
         """Forget what waits, and look no more for what may begin."""
         self.drop_waiting()
         if self._looking is not None:
             self._looking.cancel()
+
+    def _queue_of(self, firing: Firing) -> FairQueue:
+        return self._graphs if firing.kind == JobKind.EXECUTE_GRAPH else self._tasks
 
     def _start_more(self, queue: FairQueue) -> None:
         while (taken := queue.take()) is not None:
